@@ -1,0 +1,184 @@
+//! The hot path: Kotlin's requests, by JNA direct mapping.
+//!
+//! A call through UniFFI's Kotlin costs four JNA structures and, for async, a thread attached at
+//! every callback: three times OkHttp's whole request. These functions take primitives and direct
+//! buffers only. What lies in the buffers is what UniFFI itself would write, so both sides use its
+//! generated converters; a body follows its head as it is, to the end of the buffer.
+//!
+//! Clients and calls are named by ids that are never used again: a stale one is an error, not
+//! somebody else's client.
+
+#![allow(unsafe_code)] // the only file that may
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+
+use pinfold_core::{CancelToken, Client, Error};
+use uniffi::{Lift, Lower};
+
+use crate::UniFfiTag;
+use crate::client::{RequestHead, ResponseHead, execute};
+use crate::failure::Failure;
+
+/// What the output buffer begins with.
+#[derive(Clone, Debug, uniffi::Enum)]
+pub enum Reply {
+    /// The body follows.
+    Response {
+        /// All but the body.
+        head: ResponseHead,
+    },
+    /// Nothing follows.
+    Failed {
+        /// What failed.
+        failure: Failure,
+    },
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+static CLIENTS: RwLock<Option<HashMap<u64, Client>>> = RwLock::new(None);
+static CALLS: Mutex<Option<HashMap<u64, Entry>>> = Mutex::new(None);
+
+#[derive(Default)]
+struct Entry {
+    cancel: CancelToken,
+    /// The reply, where it was larger than the caller's buffer.
+    kept: Option<Vec<u8>>,
+}
+
+pub(crate) fn register(client: Client) -> u64 {
+    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+    let mut clients = CLIENTS.write().unwrap_or_else(PoisonError::into_inner);
+    clients.get_or_insert_default().insert(id, client);
+    id
+}
+
+pub(crate) fn forget(id: u64) {
+    let mut clients = CLIENTS.write().unwrap_or_else(PoisonError::into_inner);
+    clients.get_or_insert_default().remove(&id);
+}
+
+fn calls() -> MutexGuard<'static, Option<HashMap<u64, Entry>>> {
+    CALLS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Begins a call: its id, for the functions below. [`pinfold_call_end`] must follow.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_call_begin() -> u64 {
+    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+    calls().get_or_insert_default().insert(id, Entry::default());
+    id
+}
+
+/// Cancels a call, from any thread. An id that is not in use is nobody's call.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_call_cancel(call: u64) {
+    // Outside the lock: cancelling closes sockets.
+    let cancel = calls().get_or_insert_default().get(&call).map(|entry| entry.cancel.clone());
+    if let Some(cancel) = cancel {
+        cancel.cancel();
+    }
+}
+
+/// Ends a call and drops what is kept of it.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_call_end(call: u64) {
+    calls().get_or_insert_default().remove(&call);
+}
+
+/// Sends the request in `input` and blocks until the [`Reply`] is in `output`: its length. Where
+/// `output` is too small, the negated length; the reply is then taken by [`pinfold_call_take`].
+///
+/// # Safety
+/// `input` must point to `input_len` bytes that can be read and `output` to `output_len` bytes that
+/// can be written, both until the function returns, and they must not overlap.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pinfold_call_execute(
+    client: u64,
+    call: u64,
+    input: *const u8,
+    input_len: u32,
+    output: *mut u8,
+    output_len: u32,
+) -> i64 {
+    if input.is_null() || output.is_null() {
+        return 0;
+    }
+    // SAFETY: the caller promises both ranges; they are not null.
+    let (input, output) = unsafe {
+        (
+            std::slice::from_raw_parts(input, input_len as usize),
+            std::slice::from_raw_parts_mut(output, output_len as usize),
+        )
+    };
+    let reply = catch_unwind(AssertUnwindSafe(|| reply(client, call, input)));
+    let reply = reply.unwrap_or_else(|_| failed(Error::Internal { reason: "a panic".into() }));
+    match output.get_mut(..reply.len()) {
+        Some(output) => {
+            output.copy_from_slice(&reply);
+            reply.len() as i64
+        }
+        None => {
+            let needed = reply.len() as i64;
+            if let Some(entry) = calls().get_or_insert_default().get_mut(&call) {
+                entry.kept = Some(reply);
+            }
+            -needed
+        }
+    }
+}
+
+/// Copies the reply that [`pinfold_call_execute`] could not hand over: its length, or 0 where there
+/// is none or `output` is still too small.
+///
+/// # Safety
+/// `output` must point to `output_len` bytes that can be written until the function returns.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pinfold_call_take(call: u64, output: *mut u8, output_len: u32) -> i64 {
+    if output.is_null() {
+        return 0;
+    }
+    // SAFETY: the caller promises the range; it is not null.
+    let output = unsafe { std::slice::from_raw_parts_mut(output, output_len as usize) };
+    let kept = calls().get_or_insert_default().get_mut(&call).and_then(|entry| entry.kept.take());
+    match kept.as_deref().and_then(|reply| Some((reply, output.get_mut(..reply.len())?))) {
+        Some((reply, output)) => {
+            output.copy_from_slice(reply);
+            reply.len() as i64
+        }
+        None => 0,
+    }
+}
+
+fn reply(client: u64, call: u64, input: &[u8]) -> Vec<u8> {
+    match exchange(client, call, input) {
+        Ok((head, body)) => {
+            let mut reply = Vec::with_capacity(1_024 + body.len());
+            <Reply as Lower<UniFfiTag>>::write(Reply::Response { head }, &mut reply);
+            reply.extend_from_slice(&body);
+            reply
+        }
+        Err(error) => failed(error),
+    }
+}
+
+fn exchange(client: u64, call: u64, mut input: &[u8]) -> Result<(ResponseHead, Vec<u8>), Error> {
+    let clients = CLIENTS.read().unwrap_or_else(PoisonError::into_inner);
+    let found = clients.as_ref().and_then(|clients| clients.get(&client)).cloned();
+    drop(clients);
+    let client = found.ok_or(Error::ClientClosed)?;
+    let cancel = calls().get_or_insert_default().get(&call).map(|entry| entry.cancel.clone());
+    let cancel =
+        cancel.ok_or_else(|| Error::Internal { reason: "a call that has ended".into() })?;
+    let head = <RequestHead as Lift<UniFfiTag>>::try_read(&mut input)
+        .map_err(|e| Error::Internal { reason: format!("a request that does not decode: {e}") })?;
+    execute(&client, head, input.to_vec(), &cancel)
+}
+
+fn failed(error: Error) -> Vec<u8> {
+    let mut reply = Vec::with_capacity(512);
+    <Reply as Lower<UniFfiTag>>::write(Reply::Failed { failure: error.into() }, &mut reply);
+    reply
+}

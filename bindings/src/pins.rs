@@ -1,0 +1,161 @@
+//! Pin sets.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pinfold_core::pin;
+
+use crate::failure::PinfoldFailure;
+
+macro_rules! mirror {
+    ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+        pub enum $name { $($(#[$case_doc])* $case),+ }
+
+        impl From<$name> for pin::$name {
+            fn from(value: $name) -> Self {
+                match value { $($name::$case => Self::$case),+ }
+            }
+        }
+
+        impl From<pin::$name> for $name {
+            fn from(value: pin::$name) -> Self {
+                match value { $(pin::$name::$case => Self::$case),+ }
+            }
+        }
+    };
+}
+
+mirror! {
+    /// What to do when no pin matches.
+    Mode { /** Refuse. */ Enforce, /** Allow and say so. */ ReportOnly, /** Do not look. */ Off }
+}
+mirror! {
+    /// What makes a certificate trusted before pins are looked at.
+    Trust {
+        /** The system's authorities, and a pin. */ SystemAndPin,
+        /** The entry's own authorities, and a pin. */ PrivateCa,
+        /** A pin of the end-entity alone. */ PinOnly,
+    }
+}
+mirror! {
+    /// Where on the verified path a pin may match.
+    PinAt { /** End-entity. */ Leaf, /** Above it. */ Ca, /** Anywhere. */ Any }
+}
+mirror! {
+    /// Where in its life a pin is.
+    PinState { /** In use. */ Active, /** Kept ready. */ Backup, /** On its way out. */ Retiring }
+}
+mirror! {
+    /// What decides once an entry has expired.
+    OnLapse { /** Trust without pins. */ SystemTrust, /** Refuse. */ Block }
+}
+
+/// A pin set put together in code.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct PinSetSpec {
+    /// Its own version, for errors and reports.
+    pub version: Option<u64>,
+    /// The entries.
+    pub hosts: Vec<HostSpec>,
+}
+
+/// The entry of one host.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct HostSpec {
+    /// Name or IP address.
+    pub host: String,
+    /// Whether it covers every name below.
+    pub include_subdomains: bool,
+    /// What to do when no pin matches.
+    pub mode: Mode,
+    /// What makes a certificate trusted.
+    pub trust: Trust,
+    /// When the entry lapses, `YYYY-MM-DDTHH:MM:SSZ`.
+    pub expires: Option<String>,
+    /// The pins.
+    pub pins: Vec<PinSpec>,
+    /// The authorities of `PrivateCa`, DER.
+    pub anchors: Vec<Vec<u8>>,
+}
+
+/// One pin.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct PinSpec {
+    /// `sha256/…` or `cert-sha256/…`.
+    pub pin: String,
+    /// Where it may match.
+    pub at: PinAt,
+    /// Where in its life it is.
+    pub state: PinState,
+    /// For people.
+    pub label: Option<String>,
+    /// The pinned authority's certificate, DER, where servers do not send it.
+    pub certificate: Option<Vec<u8>>,
+}
+
+/// A checked pin set.
+#[derive(Debug, uniffi::Object)]
+pub struct PinSet(pub(crate) pin::PinSet);
+
+#[uniffi::export]
+impl PinSet {
+    /// Reads the JSON of a static pin set.
+    #[uniffi::constructor]
+    pub fn parse(json: &[u8]) -> Result<Arc<Self>, PinfoldFailure> {
+        Ok(Arc::new(Self(pin::PinSet::parse(json)?)))
+    }
+
+    /// Checks a pin set that was put together in code.
+    #[uniffi::constructor]
+    pub fn build(spec: PinSetSpec) -> Result<Arc<Self>, PinfoldFailure> {
+        let spec = pin::PinSetSpec {
+            schema: 1,
+            version: spec.version,
+            hosts: spec.hosts.into_iter().map(host_spec).collect(),
+            ..pin::PinSetSpec::default()
+        };
+        Ok(Arc::new(Self(pin::PinSet::new(spec)?)))
+    }
+
+    /// Its version, where it has one.
+    pub fn version(&self) -> Option<u64> {
+        self.0.version()
+    }
+
+    /// The hosts of its entries, in the order written.
+    pub fn hosts(&self) -> Vec<String> {
+        self.0.hosts().iter().map(|policy| policy.host().to_string()).collect()
+    }
+}
+
+fn host_spec(host: HostSpec) -> pin::HostSpec {
+    pin::HostSpec {
+        host: host.host,
+        include_subdomains: host.include_subdomains,
+        mode: Some(host.mode.into()),
+        trust: Some(host.trust.into()),
+        expires: host.expires,
+        pins: host.pins.into_iter().map(pin_spec).collect(),
+        anchors: host.anchors.iter().map(|der| STANDARD.encode(der)).collect(),
+        ..pin::HostSpec::default()
+    }
+}
+
+fn pin_spec(spec: PinSpec) -> pin::PinSpec {
+    // What has neither prefix is left to the check, which says so.
+    let (sha256, cert_sha256) = match spec.pin.strip_prefix("cert-sha256/") {
+        Some(base64) => (None, Some(base64.to_owned())),
+        None => (Some(spec.pin.strip_prefix("sha256/").unwrap_or(&spec.pin).to_owned()), None),
+    };
+    pin::PinSpec {
+        sha256,
+        cert_sha256,
+        at: spec.at.into(),
+        state: spec.state.into(),
+        label: spec.label,
+        cert: spec.certificate.map(|der| STANDARD.encode(der)),
+    }
+}

@@ -1,0 +1,134 @@
+//! Cancelling a call from another thread.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// Cancels one call, from any thread and at any stage: it closes the call's sockets and wakes its
+/// waits, so the call ends at once with [`Error::Cancelled`](crate::Error::Cancelled).
+///
+/// A token is for one call. A call begun with a token that is already cancelled ends at once.
+#[derive(Clone, Default)]
+pub struct CancelToken(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    cancelled: AtomicBool,
+    waits: Mutex<Vec<Weak<dyn Wake>>>,
+}
+
+/// Something that a call waits on.
+pub(crate) trait Wake: Send + Sync {
+    /// Ends the wait; it may come at any time, and more than once.
+    fn wake(&self);
+}
+
+impl CancelToken {
+    /// A token that is not cancelled.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Cancels the call. Further calls of this method do nothing.
+    pub fn cancel(&self) {
+        self.0.cancelled.store(true, Ordering::SeqCst);
+        // Under the lock, so that after `unwatch` has returned nothing is woken any more.
+        let mut waits = self.waits();
+        for wait in waits.drain(..) {
+            if let Some(wait) = wait.upgrade() {
+                wait.wake();
+            }
+        }
+    }
+
+    /// Whether [`Self::cancel`] was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Whether both cancel the same call.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Has `wait` woken on cancellation, at once where that has happened already.
+    pub(crate) fn watch<W: Wake + 'static>(&self, wait: &Arc<W>) {
+        let weak: Weak<dyn Wake> = Arc::<W>::downgrade(wait);
+        let mut waits = self.waits();
+        if !waits.iter().any(|known| known.ptr_eq(&weak)) {
+            waits.retain(|known| known.strong_count() > 0);
+            waits.push(weak);
+        }
+        drop(waits);
+        // After the push: a cancellation in between has either seen the wait or is seen here.
+        if self.is_cancelled() {
+            wait.wake();
+        }
+    }
+
+    /// Forgets `wait`, which no longer belongs to the call.
+    pub(crate) fn unwatch<W: Wake + 'static>(&self, wait: &Arc<W>) {
+        let weak: Weak<dyn Wake> = Arc::<W>::downgrade(wait);
+        self.waits().retain(|known| !known.ptr_eq(&weak));
+    }
+
+    fn waits(&self) -> std::sync::MutexGuard<'_, Vec<Weak<dyn Wake>>> {
+        // The list is whole at every point where a panic could leave it.
+        self.0.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for CancelToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelToken").field("cancelled", &self.is_cancelled()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(&self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn wakes_what_came_before_and_what_comes_after() {
+        let (before, after) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        let token = CancelToken::new();
+        token.watch(&before);
+        token.watch(&before);
+        token.clone().cancel();
+        token.watch(&after);
+        assert!(token.is_cancelled());
+        assert_eq!(before.0.load(Ordering::SeqCst), 1);
+        assert_eq!(after.0.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_wait_that_is_over_is_left_alone() {
+        let token = CancelToken::new();
+        let wait = Arc::new(Count::default());
+        token.watch(&wait);
+        token.unwatch(&wait);
+        token.cancel();
+        assert_eq!(wait.0.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn keeps_nothing_alive() {
+        let token = CancelToken::new();
+        let wait = Arc::new(Count::default());
+        token.watch(&wait);
+        assert_eq!(Arc::strong_count(&wait), 1);
+        drop(wait);
+        token.cancel();
+    }
+}

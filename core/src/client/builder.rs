@@ -1,0 +1,150 @@
+//! What a client can be told.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::http::HeaderValue;
+
+use super::Client;
+use crate::error::Error;
+use crate::pin::{HostName, PinSet};
+use crate::tls::{ConnectTo, Roots};
+
+/// Sets a client up.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use pinfold_core::{Client, PinSet};
+/// # fn main() -> Result<(), pinfold_core::Error> {
+/// # let pins = PinSet::parse(b"{}")?;
+/// let client = Client::builder(pins)
+///     .timeout(Duration::from_secs(10))
+///     .max_response_bytes(1 << 20)
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct ClientBuilder {
+    pins: PinSet,
+    settings: Settings,
+    connect_to: Vec<(String, u16, SocketAddr)>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) deny_unpinned: bool,
+    pub(super) roots: Roots,
+    pub(super) connect_timeout: Duration,
+    pub(super) timeout: Duration,
+    pub(super) max_response_bytes: u64,
+    pub(super) max_redirects: u32,
+    pub(super) user_agent: String,
+    pub(super) connect_to: Arc<ConnectTo>,
+}
+
+impl ClientBuilder {
+    pub(super) fn new(pins: PinSet) -> Self {
+        let settings = Settings {
+            deny_unpinned: true,
+            roots: Roots::System,
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(30),
+            max_response_bytes: 16 << 20,
+            max_redirects: 10,
+            user_agent: concat!("pinfold/", env!("CARGO_PKG_VERSION")).to_owned(),
+            connect_to: Arc::default(),
+        };
+        Self { pins, settings, connect_to: Vec::new() }
+    }
+
+    /// Whether hosts without a policy are refused; `true` by default, so that a forgotten entry is
+    /// an error on the first request and not a host without pins. With `false` such hosts get the
+    /// system's trust alone.
+    pub fn deny_unpinned(mut self, deny: bool) -> Self {
+        self.settings.deny_unpinned = deny;
+        self
+    }
+
+    /// The authorities behind `system_and_pin`; the system's by default.
+    pub fn roots(mut self, roots: Roots) -> Self {
+        self.settings.roots = roots;
+        self
+    }
+
+    /// For name lookup, TCP and TLS together; 10 s by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = timeout;
+        self
+    }
+
+    /// For a whole call, with redirects and the body; 30 s by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// The largest body accepted, counted after gzip; 16 MiB by default.
+    pub fn max_response_bytes(mut self, bytes: u64) -> Self {
+        self.settings.max_response_bytes = bytes;
+        self
+    }
+
+    /// How many redirects are followed; 10 by default. With 0 a redirect is a response like others.
+    pub fn max_redirects(mut self, redirects: u32) -> Self {
+        self.settings.max_redirects = redirects;
+        self
+    }
+
+    /// The `User-Agent` header; `pinfold/VERSION` by default.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.settings.user_agent = user_agent.into();
+        self
+    }
+
+    /// Connects to `address` for `host` and `port` instead of looking the name up, as curl's
+    /// `--connect-to` does: for staging servers and tests. Trust, host name and pins are judged as
+    /// ever.
+    pub fn connect_to(mut self, host: &str, port: u16, address: SocketAddr) -> Self {
+        self.connect_to.push((host.to_owned(), port, address));
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] names the setting, [`Error::InvalidCertificate`] the root.
+    pub fn build(mut self) -> Result<Client, Error> {
+        let fail = |field: &str, reason: &str| {
+            Err(Error::InvalidConfig { field: field.into(), reason: reason.into() })
+        };
+        for (field, timeout) in
+            [("connect_timeout", self.settings.connect_timeout), ("timeout", self.settings.timeout)]
+        {
+            if timeout.is_zero() || timeout > Duration::from_secs(24 * 3600) {
+                return fail(field, "not between 1 ms and 24 hours");
+            }
+        }
+        if self.settings.max_response_bytes == 0 {
+            return fail("max_response_bytes", "zero");
+        }
+        if self.settings.max_redirects > 50 {
+            return fail("max_redirects", "more than 50");
+        }
+        if self.settings.user_agent.len() > 256
+            || HeaderValue::from_str(&self.settings.user_agent).is_err()
+        {
+            return fail("user_agent", "not a header value of at most 256 characters");
+        }
+        let mut connect_to = ConnectTo::new();
+        for (host, port, address) in &self.connect_to {
+            match HostName::parse(host) {
+                Ok(host) => connect_to.insert((host.to_string(), *port), *address),
+                Err(reason) => return fail("connect_to", &reason),
+            };
+        }
+        self.settings.connect_to = Arc::new(connect_to);
+        Client::start(self.pins, self.settings)
+    }
+}

@@ -1,0 +1,289 @@
+//! One request, one response, one pin set; and what ureq says, in our words.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use ureq::http;
+
+use super::builder::Settings;
+use super::request::Request;
+use super::response::Response;
+use crate::cancel::CancelToken;
+use crate::error::{Error, TimeoutPhase};
+use crate::pin::PinSet;
+use crate::tls::{
+    Call, Gate, LateResolver, PinnedConnector, PinningVerifier, Refusal, SystemTrust, provider,
+};
+
+/// ureq's default buffers cost 512 KB a connection; these hold the largest head we send or take.
+const BUFFER: usize = 32 * 1024;
+/// How much of a body nobody wants is read so that its connection can be used again.
+const DRAIN: u64 = 16 * 1024;
+
+/// A pin set in force, with everything that was judged by it: verifier, TLS sessions, connections.
+pub(super) struct Generation {
+    agent: ureq::Agent,
+    verifier: Arc<PinningVerifier>,
+    deny_unpinned: bool,
+    gate: Gate,
+}
+
+/// What a call may use up.
+pub(super) struct Limits {
+    connect_timeout: Duration,
+    timeout: Duration,
+    /// Whether the timeout is not the client's own.
+    custom: bool,
+    deadline: Option<Instant>,
+    max_response_bytes: u64,
+}
+
+impl Limits {
+    pub(super) fn new(settings: &Settings, timeout: Option<Duration>) -> Self {
+        let custom = timeout.is_some();
+        let timeout = timeout.unwrap_or(settings.timeout);
+        Self {
+            connect_timeout: settings.connect_timeout,
+            timeout,
+            custom,
+            deadline: Instant::now().checked_add(timeout),
+            max_response_bytes: settings.max_response_bytes,
+        }
+    }
+
+    fn timed_out(&self, phase: ureq::Timeout, host: &str) -> Error {
+        let (phase, after) = match phase {
+            ureq::Timeout::Connect => (TimeoutPhase::Connect, self.connect_timeout),
+            _ => (TimeoutPhase::Total, self.timeout),
+        };
+        Error::Timeout { host: host.to_owned(), phase, after }
+    }
+}
+
+impl Generation {
+    pub(super) fn new(
+        pins: PinSet,
+        settings: &Settings,
+        system: SystemTrust,
+    ) -> Result<Self, Error> {
+        let verifier = Arc::new(PinningVerifier::new(pins, settings.deny_unpinned, system));
+        let mut tls = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|e| Error::Internal { reason: e.to_string() })?
+            .dangerous() // the name of rustls' own door for verifiers
+            .with_custom_certificate_verifier(verifier.clone())
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        tls.resumption = Resumption::in_memory_sessions(64);
+        let gate = Gate::default();
+        let connector = PinnedConnector {
+            config: Arc::new(tls),
+            verifier: verifier.clone(),
+            gate: gate.clone(),
+            connect_to: settings.connect_to.clone(),
+        };
+        let config = ureq::config::Config::builder()
+            .https_only(true)
+            // Never from the environment, which is where ureq looks by default.
+            .proxy(None)
+            .http_status_as_error(false)
+            // Redirects are followed by us, hop by hop.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(settings.user_agent.clone())
+            .timeout_connect(Some(settings.connect_timeout))
+            .timeout_global(Some(settings.timeout))
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER)
+            .max_response_header_size(BUFFER)
+            .max_idle_connections(32)
+            .max_idle_connections_per_host(8)
+            .max_idle_age(Duration::from_secs(60))
+            .build();
+        let agent = ureq::Agent::with_parts(config, connector, LateResolver);
+        Ok(Self { agent, verifier, deny_unpinned: settings.deny_unpinned, gate })
+    }
+
+    pub(super) fn pins(&self) -> PinSet {
+        self.verifier.pins().clone()
+    }
+
+    /// Closes what is idle and lets nothing back in.
+    pub(super) fn retire(&self) {
+        self.gate.shut();
+    }
+
+    /// The response, and whether the request may be sent once more because its connection turned
+    /// out to be dead before it was answered.
+    pub(super) fn exchange(
+        &self,
+        request: &Request,
+        limits: &Limits,
+        first: bool,
+        cancel: &CancelToken,
+    ) -> (Result<Response, Error>, bool) {
+        let host = request.target.host();
+        if self.deny_unpinned && self.verifier.pins().policy(host).is_none() {
+            return (Err(Error::HostNotPinned { host: host.to_string() }), false);
+        }
+        let call = Call::new(cancel.clone());
+        let result = call.scope(|| self.send(request, limits, first, &call));
+        let dead = call.reused.get() && !call.answered.get();
+        let may_retry = dead && matches!(result, Err(Error::ConnectionLost { .. }));
+        (result, may_retry)
+    }
+
+    fn send(
+        &self,
+        request: &Request,
+        limits: &Limits,
+        first: bool,
+        call: &Call,
+    ) -> Result<Response, Error> {
+        let host = request.target.host().as_str();
+        let mut head =
+            http::Request::builder().method(request.method.as_str()).uri(request.target.as_str());
+        if let Some(headers) = head.headers_mut() {
+            for header in &request.headers {
+                headers.append(header.name.clone(), header.value.clone());
+            }
+        }
+        let as_url =
+            |e: http::Error| Error::InvalidUrl { url: host.to_owned(), reason: e.to_string() };
+        let left = match limits.deadline {
+            Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+            None => limits.timeout,
+        };
+        if left.is_zero() {
+            return Err(limits.timed_out(ureq::Timeout::Global, host));
+        }
+        // The agent's own configuration holds for the first hop; cloning it costs.
+        let timeout = (limits.custom || !first).then_some(left);
+        let sent = match &request.body {
+            Some(body) => self.run(head.body(body.as_slice()).map_err(as_url)?, timeout),
+            None if request.method == super::Method::Post
+                || request.method == super::Method::Put
+                || request.method == super::Method::Patch =>
+            {
+                // "Content-Length: 0", as these methods expect (RFC 9110 §8.6).
+                self.run(head.body(&[][..]).map_err(as_url)?, timeout)
+            }
+            None => self.run(head.body(()).map_err(as_url)?, timeout),
+        };
+        let response = sent.map_err(|e| translate(e, host, limits))?;
+        let (head, body) = response.into_parts();
+        let mut response = Response {
+            status: head.status.as_u16(),
+            url: request.target.as_str().to_owned(),
+            headers: head.headers.iter().map(|(name, value)| text_header(name, value)).collect(),
+            body: Vec::new(),
+            verdict: call
+                .verdict
+                .take()
+                .ok_or_else(|| Error::Internal { reason: "a response without a verdict".into() })?,
+        };
+        let is_redirect = matches!(response.status, 301..=303 | 307 | 308);
+        let known = body.content_length();
+        let mut reader = body.into_reader();
+        if is_redirect && response.header("location").is_some() {
+            // Nobody reads it. What cannot be drained quickly costs the connection, no more.
+            if known.is_some_and(|n| n <= DRAIN) {
+                let _unread = io::copy(&mut reader, &mut io::sink());
+            }
+            return Ok(response);
+        }
+        response.body = read_body(&mut reader, known, host, limits)?;
+        Ok(response)
+    }
+
+    fn run(
+        &self,
+        request: http::Request<impl ureq::AsSendBody>,
+        timeout: Option<Duration>,
+    ) -> Result<http::Response<ureq::Body>, ureq::Error> {
+        match timeout {
+            None => self.agent.run(request),
+            Some(timeout) => {
+                let configured = self.agent.configure_request(request);
+                self.agent.run(configured.timeout_global(Some(timeout)).build())
+            }
+        }
+    }
+}
+
+/// Reads a decoded body to its end, but not past the limit: ureq counts bytes before gzip, where a
+/// megabyte can become a gigabyte.
+fn read_body(
+    reader: &mut impl Read,
+    known: Option<u64>,
+    host: &str,
+    limits: &Limits,
+) -> Result<Vec<u8>, Error> {
+    let limit = limits.max_response_bytes;
+    let too_large = || Error::ResponseTooLarge { host: host.to_owned(), limit };
+    if known.is_some_and(|n| n > limit) {
+        return Err(too_large());
+    }
+    let mut body = Vec::with_capacity(known.unwrap_or(0).min(1 << 20) as usize);
+    let read = reader.take(limit.saturating_add(1)).read_to_end(&mut body);
+    let received = body.len() as u64;
+    if received > limit {
+        return Err(too_large());
+    }
+    match read {
+        Ok(_) => Ok(body),
+        Err(e) => Err(match translate(e.into(), host, limits) {
+            Error::ConnectionLost { host, .. } => Error::Truncated { host, received },
+            e => e,
+        }),
+    }
+}
+
+fn text_header(name: &http::HeaderName, value: &http::HeaderValue) -> (String, String) {
+    let value = match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => text.to_owned(),
+        Err(_) => value.as_bytes().iter().map(|b| char::from(*b)).collect(),
+    };
+    (name.as_str().to_owned(), value)
+}
+
+fn translate(e: ureq::Error, host: &str, limits: &Limits) -> Error {
+    let owned = || host.to_owned();
+    match e {
+        ureq::Error::Other(cause) => match cause.downcast::<Refusal>() {
+            Ok(refusal) => refusal.0,
+            Err(cause) => Error::Internal { reason: cause.to_string() },
+        },
+        ureq::Error::Timeout(phase) => limits.timed_out(phase, host),
+        ureq::Error::Io(e) => match e.kind() {
+            // From the gzip decoder; what the socket says arrives as a `Refusal`.
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+                Error::InvalidResponse { host: owned(), reason: format!("its body: {e}") }
+            }
+            io::ErrorKind::UnexpectedEof => {
+                Error::ConnectionLost { host: owned(), reason: "closed by the server".into() }
+            }
+            _ => Error::ConnectionLost { host: owned(), reason: e.to_string() },
+        },
+        ureq::Error::Decompress(coding, e) => match ureq::Error::from(e) {
+            ureq::Error::Io(e) => Error::InvalidResponse {
+                host: owned(),
+                reason: format!("its body is not {coding}: {e}"),
+            },
+            e => translate(e, host, limits),
+        },
+        ureq::Error::Protocol(e) => {
+            Error::InvalidResponse { host: owned(), reason: format!("not HTTP/1.1: {e}") }
+        }
+        ureq::Error::LargeResponseHeader(..) => {
+            Error::InvalidResponse { host: owned(), reason: "a head larger than 32 KiB".into() }
+        }
+        ureq::Error::Http(e) => {
+            Error::InvalidResponse { host: owned(), reason: format!("not HTTP/1.1: {e}") }
+        }
+        e => Error::Internal { reason: e.to_string() },
+    }
+}

@@ -1,0 +1,236 @@
+//! The pinned HTTPS client.
+
+mod builder;
+mod exchange;
+mod redirect;
+mod request;
+mod response;
+mod url;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+pub use builder::ClientBuilder;
+pub use request::{Method, Request};
+pub use response::Response;
+
+use crate::cancel::CancelToken;
+use crate::error::Error;
+use crate::pin::PinSet;
+use crate::tls::SystemTrust;
+use builder::Settings;
+use exchange::{Generation, Limits};
+
+/// Sends requests over connections whose certificate the pin set allows.
+///
+/// Cheap to clone, and meant to be shared: clones use the same connections. All methods may be
+/// called from any thread; sending blocks the calling one.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    system: SystemTrust,
+    generation: RwLock<Arc<Generation>>,
+    closed: AtomicBool,
+    calls: Mutex<Vec<CancelToken>>,
+}
+
+impl Client {
+    /// A client with default settings; see [`ClientBuilder`] for them.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] where the system's authorities cannot be used.
+    pub fn new(pins: PinSet) -> Result<Self, Error> {
+        Self::builder(pins).build()
+    }
+
+    /// A client with settings of its own.
+    pub fn builder(pins: PinSet) -> ClientBuilder {
+        ClientBuilder::new(pins)
+    }
+
+    fn start(pins: PinSet, settings: Settings) -> Result<Self, Error> {
+        let system = SystemTrust::new(&settings.roots)?;
+        let generation = Generation::new(pins, &settings, system.clone())?;
+        Ok(Self(Arc::new(Inner {
+            settings,
+            system,
+            generation: RwLock::new(Arc::new(generation)),
+            closed: AtomicBool::new(false),
+            calls: Mutex::default(),
+        })))
+    }
+
+    /// Sends a GET request.
+    ///
+    /// # Errors
+    /// Every code of `docs/errors.md` but `cancelled`.
+    pub fn get(&self, url: &str) -> Result<Response, Error> {
+        self.send(&Request::new(Method::Get, url)?)
+    }
+
+    /// Sends a request and waits for the whole response.
+    ///
+    /// # Errors
+    /// Every code of `docs/errors.md` but `cancelled`.
+    pub fn send(&self, request: &Request) -> Result<Response, Error> {
+        self.send_cancellable(request, &CancelToken::new())
+    }
+
+    /// Sends a request that `cancel` can end at once from another thread.
+    ///
+    /// # Errors
+    /// Every code of `docs/errors.md`.
+    pub fn send_cancellable(
+        &self,
+        request: &Request,
+        cancel: &CancelToken,
+    ) -> Result<Response, Error> {
+        let _listed = Listed::new(&self.0, cancel);
+        let result = self.follow(request, cancel);
+        // Whatever a cancelled call ended with, the reason it ended is that.
+        match result {
+            Err(_) if self.is_closed() => Err(Error::ClientClosed),
+            Err(_) if cancel.is_cancelled() => Err(Error::Cancelled),
+            result => result,
+        }
+    }
+
+    fn follow(&self, request: &Request, cancel: &CancelToken) -> Result<Response, Error> {
+        let limits = Limits::new(&self.0.settings, request.timeout);
+        let mut hop = std::borrow::Cow::Borrowed(request);
+        let mut followed = 0;
+        loop {
+            let response = self.exchange(&hop, &limits, followed == 0, cancel)?;
+            let max = self.0.settings.max_redirects;
+            let location = response.header("location");
+            // A client that follows none hands redirects to its caller.
+            let next = match max {
+                0 => None,
+                _ => redirect::next(&hop, response.status, location)?,
+            };
+            match next {
+                None => return Ok(response),
+                Some(_) if followed == max => {
+                    let host = hop.target.host().to_string();
+                    return Err(Error::TooManyRedirects { host, limit: max });
+                }
+                Some(next) => {
+                    followed += 1;
+                    hop = std::borrow::Cow::Owned(next);
+                }
+            }
+        }
+    }
+
+    fn exchange(
+        &self,
+        request: &Request,
+        limits: &Limits,
+        first: bool,
+        cancel: &CancelToken,
+    ) -> Result<Response, Error> {
+        let mut retried = false;
+        loop {
+            if cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let generation = self.generation();
+            let (result, may_retry) =
+                generation.exchange(request, limits, first && !retried, cancel);
+            // A pooled connection that the server closed just then: nobody has seen an answer, and
+            // asking again changes nothing (RFC 9112 §9.3.1).
+            if may_retry && !retried && request.method.is_idempotent() {
+                retried = true;
+                continue;
+            }
+            return result;
+        }
+    }
+
+    /// Puts another pin set into force, at once and for good: idle connections are closed, TLS
+    /// sessions made under the old one are never resumed, and requests that begin after this call
+    /// see only the new one. Requests in flight end under the old one.
+    ///
+    /// # Errors
+    /// [`Error::ClientClosed`].
+    pub fn replace_pins(&self, pins: PinSet) -> Result<(), Error> {
+        if self.is_closed() {
+            return Err(Error::ClientClosed);
+        }
+        let new = Arc::new(Generation::new(pins, &self.0.settings, self.0.system.clone())?);
+        let old = {
+            let mut current = self.0.generation.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *current, new)
+        };
+        old.retire();
+        Ok(())
+    }
+
+    /// The pin set in force.
+    pub fn pins(&self) -> PinSet {
+        self.generation().pins()
+    }
+
+    /// Ends every call and closes every connection of this client and its clones; later calls
+    /// fail with [`Error::ClientClosed`]. Closing twice does nothing.
+    pub fn close(&self) {
+        self.0.closed.store(true, Ordering::SeqCst);
+        let calls = std::mem::take(&mut *self.calls());
+        calls.iter().for_each(CancelToken::cancel);
+        self.generation().retire();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::SeqCst)
+    }
+
+    fn generation(&self) -> Arc<Generation> {
+        self.0.generation.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn calls(&self) -> std::sync::MutexGuard<'_, Vec<CancelToken>> {
+        self.0.calls()
+    }
+}
+
+impl Inner {
+    fn calls(&self) -> std::sync::MutexGuard<'_, Vec<CancelToken>> {
+        // The list is whole at every point where a panic could leave it.
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+/// A call in the list of those that [`Client::close`] ends.
+struct Listed<'a> {
+    client: &'a Inner,
+    cancel: &'a CancelToken,
+}
+
+impl<'a> Listed<'a> {
+    fn new(client: &'a Inner, cancel: &'a CancelToken) -> Self {
+        client.calls().push(cancel.clone());
+        // After the push: a close in between has either seen the call or is seen here.
+        if client.closed.load(Ordering::SeqCst) {
+            cancel.cancel();
+        }
+        Self { client, cancel }
+    }
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        let mut calls = self.client.calls();
+        if let Some(i) = calls.iter().position(|call| call.is_same(self.cancel)) {
+            calls.swap_remove(i);
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! Everything that can go wrong, as one closed set with stable codes.
+//!
+//! A variant exists only where an app, or the person it asks for help, acts differently on it.
+//! `docs/errors.md` lists each code with what the app should do; Kotlin and Swift map the same
+//! codes one to one. No variant carries a request's payload, header values or query.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::pin::{PinDigest, SpkiSha256};
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The caller cancelled; never used for anything else.
+    Cancelled,
+    /// The client was closed before or during the request.
+    ClientClosed,
+    /// No address of the host accepted a TCP connection.
+    ConnectFailed {
+        /// The host asked for.
+        host: String,
+        /// What the operating system said.
+        reason: String,
+    },
+    /// The connection broke before the response was complete.
+    ConnectionLost {
+        /// The host asked for.
+        host: String,
+        /// What the operating system said.
+        reason: String,
+    },
+    /// The host's name could not be resolved.
+    DnsFailed {
+        /// The host asked for.
+        host: String,
+        /// What the resolver said.
+        reason: String,
+    },
+    /// The pin set has no entry for the host, and the client refuses such hosts.
+    HostNotPinned {
+        /// The host asked for.
+        host: String,
+    },
+    /// The server redirected to something that is not HTTPS.
+    InsecureRedirect {
+        /// The host that sent the redirect.
+        host: String,
+        /// The target's scheme and host; its path and query are left out.
+        target: String,
+    },
+    /// A bug in Pinfold, caught before it could do harm. Please report it.
+    Internal {
+        /// What happened.
+        reason: String,
+    },
+    /// A certificate that the caller handed over is not one.
+    InvalidCertificate {
+        /// Which one, such as `roots[2]`.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A setting is out of range.
+    InvalidConfig {
+        /// The setting.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A pin set was refused as a whole; the one in use, if any, stays.
+    InvalidPinSet {
+        /// Where, such as `hosts[0].pins[1].sha256`, or line and column where it is not JSON.
+        place: String,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// A request was refused before anything was sent.
+    InvalidRequest {
+        /// Which part, such as `header "Accept"`.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The server's answer is not HTTP, or its body does not decode.
+    InvalidResponse {
+        /// The host that answered.
+        host: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The URL cannot be requested.
+    InvalidUrl {
+        /// The URL without credentials, query and fragment, shortened.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The certificate is trusted, but no pin of the host's policy is on its verified path.
+    PinMismatch(Box<CertificateFacts>),
+    /// The decoded body is larger than the client allows.
+    ResponseTooLarge {
+        /// The host that answered.
+        host: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Time ran out.
+    Timeout {
+        /// The host asked for.
+        host: String,
+        /// Which of the client's timeouts it was.
+        phase: TimeoutPhase,
+        /// The timeout that was set.
+        after: Duration,
+    },
+    /// The TLS handshake failed for a reason other than the certificate.
+    TlsFailed {
+        /// The host asked for.
+        host: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// More redirects than the client follows.
+    TooManyRedirects {
+        /// The host that sent the last one.
+        host: String,
+        /// How many the client follows.
+        limit: u32,
+    },
+    /// The body ended early: fewer bytes than announced, or no TLS `close_notify` (RFC 8446 §6.1).
+    Truncated {
+        /// The host that answered.
+        host: String,
+        /// How many decoded bytes had arrived.
+        received: u64,
+    },
+    /// The certificate is not trusted; pins were not even asked.
+    Untrusted {
+        /// Why it is not trusted.
+        reason: UntrustedReason,
+        /// What the server presented and what was expected.
+        facts: Box<CertificateFacts>,
+    },
+}
+
+/// Why a certificate is not trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UntrustedReason {
+    /// Its validity has ended, or the device's clock is ahead.
+    Expired,
+    /// It, or every path from it to an authority, is unusable; the text says how.
+    Invalid(String),
+    /// Its validity has not begun, or the device's clock is behind.
+    NotYetValid,
+    /// Its authority has revoked it.
+    Revoked,
+    /// No trusted authority vouches for it.
+    UnknownIssuer,
+    /// It is for another host.
+    WrongHost,
+}
+
+/// Which timeout ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeoutPhase {
+    /// Name resolution, TCP and TLS together.
+    Connect,
+    /// The whole call: redirects and the body included.
+    Total,
+}
+
+/// What a support desk needs to see about a refused certificate.
+///
+/// Nothing here is secret: pins and names of a server are public.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// The host asked for.
+    pub host: String,
+    /// The pin set's entry that applied, or none.
+    pub rule: Option<String>,
+    /// The pin of the end-entity certificate that the server presented.
+    pub presented_pin: Option<SpkiSha256>,
+    /// The pins that would have been accepted.
+    pub expected_pins: Vec<PinDigest>,
+    /// The subject of that certificate.
+    pub subject: Option<String>,
+    /// Who issued it: the first thing to look at when somebody is in the middle.
+    pub issuer: Option<String>,
+    /// The version of the pin set, where it has one.
+    pub pin_set_version: Option<u64>,
+}
+
+impl Error {
+    /// The stable code: lower case, never renamed, the same in every language.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::ClientClosed => "client_closed",
+            Self::ConnectFailed { .. } => "connect_failed",
+            Self::ConnectionLost { .. } => "connection_lost",
+            Self::DnsFailed { .. } => "dns_failed",
+            Self::HostNotPinned { .. } => "host_not_pinned",
+            Self::InsecureRedirect { .. } => "insecure_redirect",
+            Self::Internal { .. } => "internal",
+            Self::InvalidCertificate { .. } => "invalid_certificate",
+            Self::InvalidConfig { .. } => "invalid_config",
+            Self::InvalidPinSet { .. } => "invalid_pin_set",
+            Self::InvalidRequest { .. } => "invalid_request",
+            Self::InvalidResponse { .. } => "invalid_response",
+            Self::InvalidUrl { .. } => "invalid_url",
+            Self::PinMismatch(_) => "pin_mismatch",
+            Self::ResponseTooLarge { .. } => "response_too_large",
+            Self::Timeout { phase: TimeoutPhase::Connect, .. } => "timeout_connect",
+            Self::Timeout { phase: TimeoutPhase::Total, .. } => "timeout_total",
+            Self::TlsFailed { .. } => "tls_failed",
+            Self::TooManyRedirects { .. } => "too_many_redirects",
+            Self::Truncated { .. } => "truncated",
+            Self::Untrusted { reason, .. } => reason.code(),
+        }
+    }
+
+    /// Every code there is, in alphabetical order: what the tests of each language go through.
+    pub const CODES: &'static [&'static str] = &[
+        "cancelled",
+        "certificate_expired",
+        "certificate_invalid",
+        "certificate_not_yet_valid",
+        "certificate_revoked",
+        "certificate_unknown_issuer",
+        "certificate_wrong_host",
+        "client_closed",
+        "connect_failed",
+        "connection_lost",
+        "dns_failed",
+        "host_not_pinned",
+        "insecure_redirect",
+        "internal",
+        "invalid_certificate",
+        "invalid_config",
+        "invalid_pin_set",
+        "invalid_request",
+        "invalid_response",
+        "invalid_url",
+        "pin_mismatch",
+        "response_too_large",
+        "timeout_connect",
+        "timeout_total",
+        "tls_failed",
+        "too_many_redirects",
+        "truncated",
+    ];
+
+    /// The facts about the refused certificate, where it was one.
+    pub fn certificate(&self) -> Option<&CertificateFacts> {
+        match self {
+            Self::PinMismatch(facts) | Self::Untrusted { facts, .. } => Some(facts),
+            _ => None,
+        }
+    }
+
+    /// The host concerned, where there is one.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::ConnectFailed { host, .. }
+            | Self::ConnectionLost { host, .. }
+            | Self::DnsFailed { host, .. }
+            | Self::HostNotPinned { host }
+            | Self::InsecureRedirect { host, .. }
+            | Self::InvalidResponse { host, .. }
+            | Self::ResponseTooLarge { host, .. }
+            | Self::Timeout { host, .. }
+            | Self::TlsFailed { host, .. }
+            | Self::TooManyRedirects { host, .. }
+            | Self::Truncated { host, .. } => Some(host),
+            Self::PinMismatch(facts) | Self::Untrusted { facts, .. } => Some(&facts.host),
+            _ => None,
+        }
+    }
+
+    /// Where in the caller's input the fault is, where it is there.
+    pub fn place(&self) -> Option<&str> {
+        match self {
+            Self::InvalidCertificate { place, .. } | Self::InvalidPinSet { place, .. } => {
+                Some(place)
+            }
+            Self::InvalidConfig { field, .. } | Self::InvalidRequest { field, .. } => Some(field),
+            Self::InvalidUrl { url, .. } => Some(url),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn pin_set(place: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::InvalidPinSet { place: place.into(), reason: reason.into() }
+    }
+
+    pub(crate) fn request(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::InvalidRequest { field: field.into(), reason: reason.into() }
+    }
+}
+
+impl UntrustedReason {
+    /// The stable code, `certificate_` and the reason.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Expired => "certificate_expired",
+            Self::Invalid(_) => "certificate_invalid",
+            Self::NotYetValid => "certificate_not_yet_valid",
+            Self::Revoked => "certificate_revoked",
+            Self::UnknownIssuer => "certificate_unknown_issuer",
+            Self::WrongHost => "certificate_wrong_host",
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancelled => f.write_str("the request was cancelled by the app"),
+            Self::ClientClosed => f.write_str("the client is closed"),
+            Self::ConnectFailed { host, reason } => write!(f, "cannot connect to {host}: {reason}"),
+            Self::ConnectionLost { host, reason } => {
+                write!(f, "the connection to {host} was lost: {reason}")
+            }
+            Self::DnsFailed { host, reason } => write!(f, "cannot find {host}: {reason}"),
+            Self::HostNotPinned { host } => write!(
+                f,
+                "{host} is not in the pin set, and this client refuses hosts that are not"
+            ),
+            Self::InsecureRedirect { host, target } => {
+                write!(f, "{host} redirected to {target}, which is not HTTPS")
+            }
+            Self::Internal { reason } => write!(f, "a bug in Pinfold: {reason}"),
+            Self::InvalidCertificate { place, reason } => {
+                write!(f, "{place} is not a usable certificate: {reason}")
+            }
+            Self::InvalidConfig { field, reason } => write!(f, "setting {field}: {reason}"),
+            Self::InvalidPinSet { place, reason } => write!(f, "pin set, {place}: {reason}"),
+            Self::InvalidRequest { field, reason } => write!(f, "request, {field}: {reason}"),
+            Self::InvalidResponse { host, reason } => {
+                write!(f, "{host} sent an unusable response: {reason}")
+            }
+            Self::InvalidUrl { url, reason } => write!(f, "cannot request {url:?}: {reason}"),
+            Self::PinMismatch(facts) => {
+                write!(f, "the certificate of {} matches no pin", facts.host)?;
+                facts.describe(f)
+            }
+            Self::ResponseTooLarge { host, limit } => {
+                write!(f, "the response of {host} is larger than {limit} bytes")
+            }
+            Self::Timeout { host, phase, after } => {
+                let what = match phase {
+                    TimeoutPhase::Connect => "connecting to",
+                    TimeoutPhase::Total => "the request to",
+                };
+                write!(f, "{what} {host} took longer than {} ms", after.as_millis())
+            }
+            Self::TlsFailed { host, reason } => write!(f, "TLS with {host} failed: {reason}"),
+            Self::TooManyRedirects { host, limit } => {
+                write!(f, "more than {limit} redirects, the last one from {host}")
+            }
+            Self::Truncated { host, received } => write!(
+                f,
+                "the response of {host} was cut off after {received} bytes: incomplete, do not use it"
+            ),
+            Self::Untrusted { reason, facts } => {
+                let host = &facts.host;
+                match reason {
+                    UntrustedReason::Expired => write!(f, "the certificate of {host} has expired"),
+                    UntrustedReason::Invalid(why) => {
+                        write!(f, "the certificate of {host} is invalid: {why}")
+                    }
+                    UntrustedReason::NotYetValid => write!(
+                        f,
+                        "the certificate of {host} is not valid yet: is the device's clock right?"
+                    ),
+                    UntrustedReason::Revoked => {
+                        write!(f, "the certificate of {host} has been revoked")
+                    }
+                    UntrustedReason::UnknownIssuer => write!(
+                        f,
+                        "the certificate of {host} was issued by nobody this device trusts"
+                    ),
+                    UntrustedReason::WrongHost => {
+                        write!(f, "the certificate presented for {host} is for another host")
+                    }
+                }?;
+                facts.describe(f)
+            }
+        }
+    }
+}
+
+impl CertificateFacts {
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(pin) = &self.presented_pin {
+            write!(f, "; presented {pin}")?;
+        }
+        if let Some(issuer) = &self.issuer {
+            write!(f, ", issued by {issuer:?}")?;
+        }
+        for (i, pin) in self.expected_pins.iter().enumerate() {
+            f.write_str(if i == 0 { "; expected " } else { " or " })?;
+            write!(f, "{pin}")?;
+        }
+        if let Some(rule) = &self.rule {
+            write!(f, " (rule {rule}")?;
+            if let Some(version) = self.pin_set_version {
+                write!(f, ", pin set {version}")?;
+            }
+            f.write_str(")")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_sorted_and_distinct() {
+        assert!(Error::CODES.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn a_pin_mismatch_reads_as_one() {
+        let facts = CertificateFacts {
+            host: "api.example.com".into(),
+            rule: Some("example.com".into()),
+            presented_pin: Some(SpkiSha256::new([1; 32])),
+            expected_pins: vec![PinDigest::Spki(SpkiSha256::new([2; 32]))],
+            issuer: Some("Corporate Proxy".into()),
+            pin_set_version: Some(7),
+            ..CertificateFacts::default()
+        };
+        let text = Error::PinMismatch(Box::new(facts)).to_string();
+        assert!(text.starts_with("the certificate of api.example.com matches no pin"), "{text}");
+        assert!(text.contains("issued by \"Corporate Proxy\""), "{text}");
+        assert!(text.contains("rule example.com, pin set 7"), "{text}");
+    }
+}

@@ -1,0 +1,33 @@
+//! Certificate pinning for apps: what is pinned, the decision, and a pinned HTTPS client.
+//!
+//! ```no_run
+//! use pinfold_core::{Client, PinSet};
+//!
+//! # fn main() -> Result<(), pinfold_core::Error> {
+//! let pins = PinSet::parse(&std::fs::read("pins.json").expect("the file ships with the app"))?;
+//! let client = Client::new(pins)?;
+//! let response = client.get("https://api.example.com/v1/me")?;
+//! println!("{} {}", response.status(), response.text());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The crate is laid out as a request flows: [`pin`] is the policy and the pure decision, [`tls`]
+//! is everything that touches the handshake, [`client`] is HTTP. [`Error`] is one closed set of
+//! stable codes, the same in Rust, Kotlin and Swift.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod cancel;
+pub mod client;
+pub mod error;
+pub mod pin;
+mod time;
+pub mod tls;
+
+pub use cancel::CancelToken;
+pub use client::{Client, ClientBuilder, Method, Request, Response};
+pub use error::{CertificateFacts, Error, TimeoutPhase, UntrustedReason};
+pub use pin::{PinSet, SpkiSha256};
+pub use tls::Roots;

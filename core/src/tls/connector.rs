@@ -1,0 +1,400 @@
+//! ureq's connector and transport: one TCP socket with one rustls session, judged before use.
+//!
+//! The only file, with `resolver.rs`, that touches `ureq::unversioned`, which makes no promise of
+//! stability; Cargo.toml pins the version.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use rustix::net::{RecvFlags, recv};
+use rustls::{CertificateError, ClientConfig, ClientConnection, OtherError};
+use rustls_pki_types::ServerName;
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, ShutdownHandle, Transport,
+};
+
+use super::call::Call;
+use super::eyeballs;
+use super::verifier::{PinningVerifier, Refusal};
+use crate::cancel::Wake;
+use crate::error::Error;
+use crate::pin::Verdict;
+
+/// Open while a pin set is in use. Once it is shut, connections made under it are not used again.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<GateInner>);
+
+#[derive(Default)]
+struct GateInner {
+    shut: AtomicBool,
+    connections: Mutex<Vec<Weak<Closer>>>,
+}
+
+impl Gate {
+    /// Closes the connections that are idle; those in use are closed when their call ends.
+    pub(crate) fn shut(&self) {
+        self.0.shut.store(true, Ordering::SeqCst);
+        for connection in self.connections().drain(..).filter_map(|c| c.upgrade()) {
+            if connection.idle.load(Ordering::SeqCst) {
+                connection.wake();
+            }
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        !self.0.shut.load(Ordering::SeqCst)
+    }
+
+    fn register(&self, connection: &Arc<Closer>) {
+        let mut connections = self.connections();
+        connections.retain(|c| c.strong_count() > 0);
+        connections.push(Arc::downgrade(connection));
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Vec<Weak<Closer>>> {
+        // The list is whole at every point where a panic could leave it.
+        self.0.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Addresses to connect to instead of looking a host's name up, by host and port.
+pub(crate) type ConnectTo = HashMap<(String, u16), SocketAddr>;
+
+/// Opens connections whose certificate one verifier has judged.
+pub(crate) struct PinnedConnector {
+    pub(crate) config: Arc<ClientConfig>,
+    pub(crate) verifier: Arc<PinningVerifier>,
+    pub(crate) gate: Gate,
+    pub(crate) connect_to: Arc<ConnectTo>,
+}
+
+impl fmt::Debug for PinnedConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PinnedConnector")
+            .field("open", &self.gate.is_open())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connector for PinnedConnector {
+    type Out = PinnedTransport;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<PinnedTransport>, ureq::Error> {
+        let call = Call::current().unwrap_or_default();
+        let host = details.uri.host().unwrap_or_default();
+        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        let port = details.uri.port_u16().unwrap_or(443);
+        let name = ServerName::try_from(host.to_owned()).map_err(|e| {
+            fail(Error::Internal { reason: format!("a host that TLS does not take: {e}") })
+        })?;
+        let deadline = Deadline::new(details.timeout);
+        let fixed = self.connect_to.get(&(host.to_owned(), port)).copied();
+        let stream = match eyeballs::connect(host, port, fixed, deadline.at, &call.cancel) {
+            Ok(stream) => Arc::new(stream),
+            Err(eyeballs::Failure::TimedOut) => return Err(ureq::Error::Timeout(deadline.reason)),
+            Err(eyeballs::Failure::Error(e)) => return Err(fail(e)),
+        };
+        stream.set_nodelay(true)?;
+        let handle = Arc::new(Closer { stream: stream.clone(), idle: AtomicBool::new(false) });
+        call.cancel.watch(&handle);
+        self.gate.register(&handle);
+        let shutdown: Arc<dyn ShutdownHandle> = handle.clone();
+        (details.register_shutdown)(Arc::downgrade(&shutdown))?;
+
+        let mut session = ClientConnection::new(self.config.clone(), name.clone())
+            .map_err(|e| fail(Error::TlsFailed { host: host.into(), reason: e.to_string() }))?;
+        let mut socket = Socket { stream, read_timeout: None, write_timeout: None, deadline };
+        if let Err(e) = session.complete_io(&mut socket) {
+            // rustls tries once to send the alert; what is left of it must leave too, or the
+            // server never learns why (the read side may be at its end, the write side is not).
+            while session.wants_write() && session.write_tls(&mut socket).is_ok_and(|n| n > 0) {}
+            return Err(handshake_error(host, e, socket.deadline.reason));
+        }
+        let chain = session.peer_certificates().unwrap_or_default();
+        let now = self
+            .config
+            .time_provider
+            .current_time()
+            .unwrap_or_else(rustls_pki_types::UnixTime::now);
+        let verdict = self.verifier.verdict(&name, chain, now).map_err(fail)?;
+        Ok(Some(PinnedTransport {
+            host: host.to_owned(),
+            session,
+            socket,
+            handle,
+            buffers: LazyBuffers::new(
+                details.config.input_buffer_size(),
+                details.config.output_buffer_size(),
+            ),
+            gate: self.gate.clone(),
+            verdict,
+            used: false,
+        }))
+    }
+}
+
+/// A connection in use or in the pool.
+pub(crate) struct PinnedTransport {
+    host: String,
+    session: ClientConnection,
+    socket: Socket,
+    handle: Arc<Closer>,
+    buffers: LazyBuffers,
+    gate: Gate,
+    verdict: Arc<Verdict>,
+    /// Whether a call has finished on it.
+    used: bool,
+}
+
+impl fmt::Debug for PinnedTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PinnedTransport({})", self.host)
+    }
+}
+
+impl PinnedTransport {
+    fn lost(&self, e: io::Error, timeout: NextTimeout) -> ureq::Error {
+        if is_timeout(&e) {
+            return ureq::Error::Timeout(timeout.reason);
+        }
+        let host = self.host.clone();
+        fail(match e.downcast::<rustls::Error>() {
+            Ok(e) => Error::TlsFailed { host, reason: e.to_string() },
+            // Not handed up as the I/O error it is: ureq takes some of those for the end of a
+            // body, but an end without close_notify is a truncation (RFC 8446 §6.1).
+            Err(e) => Error::ConnectionLost { host, reason: e.to_string() },
+        })
+    }
+}
+
+impl Transport for PinnedTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        if let Some(call) = Call::current() {
+            call.cancel.watch(&self.handle);
+            call.reused.set(self.used);
+            call.verdict.replace(Some(self.verdict.clone()));
+        }
+        self.handle.idle.store(false, Ordering::SeqCst);
+        self.socket.deadline = Deadline::new(timeout);
+        let output = &self.buffers.output()[..amount];
+        rustls::Stream::new(&mut self.session, &mut self.socket)
+            .write_all(output)
+            .map_err(|e| self.lost(e, timeout))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.socket.deadline = Deadline::new(timeout);
+        let input = self.buffers.input_append_buf();
+        let n = rustls::Stream::new(&mut self.session, &mut self.socket)
+            .read(input)
+            .map_err(|e| self.lost(e, timeout))?;
+        self.buffers.input_appended(n);
+        if n > 0
+            && let Some(call) = Call::current()
+        {
+            call.answered.set(true);
+        }
+        Ok(n > 0)
+    }
+
+    /// ureq asks when it returns the connection to the pool and again when it takes it out. Only
+    /// the second time can a server have closed it meanwhile, so only then is the socket probed.
+    fn is_open(&mut self) -> bool {
+        let returned = !self.handle.idle.swap(true, Ordering::SeqCst);
+        // After the swap: a gate that shuts now either sees the idle connection or is seen here.
+        if !self.gate.is_open() {
+            return false;
+        }
+        if returned {
+            if let Some(call) = Call::current() {
+                call.cancel.unwatch(&self.handle);
+            }
+            self.used = true;
+            return self.session.process_new_packets().is_ok_and(|state| {
+                state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed()
+            });
+        }
+        self.socket.is_quiet(&mut self.session)
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+impl Drop for PinnedTransport {
+    fn drop(&mut self) {
+        self.session.send_close_notify();
+        // Politeness only, so it may neither wait nor fail.
+        if self.socket.stream.set_nonblocking(true).is_ok() {
+            let _unsent = self.session.write_tls(&mut &*self.socket.stream);
+        }
+        let _closed = self.socket.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// Closes a socket under the thread that is blocked on it.
+struct Closer {
+    stream: Arc<TcpStream>,
+    /// Whether the connection lies in the pool.
+    idle: AtomicBool,
+}
+
+impl Wake for Closer {
+    fn wake(&self) {
+        let _closed = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+impl ShutdownHandle for Closer {
+    fn shutdown(&self) {
+        self.wake();
+    }
+}
+
+/// The end of the budget that an operation has, and which budget it is.
+#[derive(Clone, Copy)]
+struct Deadline {
+    at: Option<Instant>,
+    reason: ureq::Timeout,
+}
+
+impl Deadline {
+    fn new(timeout: NextTimeout) -> Self {
+        let after = timeout.not_zero().map(|after| *after);
+        Self {
+            at: after.and_then(|after| Instant::now().checked_add(after)),
+            reason: timeout.reason,
+        }
+    }
+}
+
+/// A socket whose reads and writes end at a deadline, however slowly the peer drips.
+struct Socket {
+    stream: Arc<TcpStream>,
+    read_timeout: Option<Duration>,
+    write_timeout: Option<Duration>,
+    deadline: Deadline,
+}
+
+impl Socket {
+    /// Repeats `operation` until it is done or the deadline has passed. The socket's own timeout
+    /// is set only where the one in force is far off: a system call a request less.
+    fn until_deadline<T>(
+        &mut self,
+        set: fn(&TcpStream, Option<Duration>) -> io::Result<()>,
+        in_force: fn(&mut Self) -> &mut Option<Duration>,
+        mut operation: impl FnMut(&TcpStream) -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            let left = match self.deadline.at {
+                None => None,
+                Some(at) => match at.checked_duration_since(Instant::now()) {
+                    Some(left) if !left.is_zero() => Some(left),
+                    _ => return Err(io::ErrorKind::TimedOut.into()),
+                },
+            };
+            let fits = match (left, *in_force(self)) {
+                (None, None) => true,
+                (Some(left), Some(now)) => now >= left / 2 && now <= left + left / 32,
+                _ => false,
+            };
+            if !fits {
+                set(&self.stream, left)?;
+                *in_force(self) = left;
+            }
+            match operation(&self.stream) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted || is_timeout(&e) => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Whether an idle connection still has nothing to say. Session tickets that came late are
+    /// fine and are taken in; anything else is the end of it.
+    fn is_quiet(&self, session: &mut ClientConnection) -> bool {
+        loop {
+            let mut byte = [0];
+            match recv(&*self.stream, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+                Err(rustix::io::Errno::AGAIN) => return true,
+                Ok((1, _)) => {}
+                _ => return false,
+            }
+            if !session.read_tls(&mut &*self.stream).is_ok_and(|n| n > 0) {
+                return false;
+            }
+            let quiet = session.process_new_packets().is_ok_and(|state| {
+                state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed()
+            });
+            if !quiet {
+                return false;
+            }
+        }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.until_deadline(
+            TcpStream::set_read_timeout,
+            |s| &mut s.read_timeout,
+            |mut stream| stream.read(buffer),
+        )
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.until_deadline(
+            TcpStream::set_write_timeout,
+            |s| &mut s.write_timeout,
+            |mut stream| stream.write_vectored(slices),
+        )
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn is_timeout(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+fn fail(e: Error) -> ureq::Error {
+    ureq::Error::Other(Box::new(Refusal(e)))
+}
+
+fn handshake_error(host: &str, e: io::Error, reason: ureq::Timeout) -> ureq::Error {
+    if is_timeout(&e) {
+        return ureq::Error::Timeout(reason);
+    }
+    let host = host.to_owned();
+    fail(match e.downcast::<rustls::Error>() {
+        Ok(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(cause)))) => {
+            match cause.downcast_ref::<Refusal>() {
+                Some(Refusal(error)) => error.clone(),
+                None => Error::TlsFailed { host, reason: cause.to_string() },
+            }
+        }
+        Ok(e) => Error::TlsFailed { host, reason: e.to_string() },
+        Err(e) => Error::ConnectionLost { host, reason: format!("during the TLS handshake: {e}") },
+    })
+}

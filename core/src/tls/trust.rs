@@ -1,0 +1,159 @@
+//! Whom the client trusts before pins are looked at.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::danger::ServerCertVerifier;
+use rustls::{CertificateError, OtherError};
+use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor};
+use webpki::anchor_from_trusted_cert;
+
+use super::path::Presented;
+use crate::error::{Error, UntrustedReason};
+#[cfg(feature = "bundled-roots")]
+use crate::pin::SpkiSha256;
+
+/// The authorities behind `system_and_pin`, and behind hosts without a policy.
+#[derive(Clone, Debug, Default)]
+pub enum Roots {
+    /// The operating system's, judged by the operating system.
+    #[default]
+    System,
+    /// Mozilla's list, as compiled in: the same on every device, blind to authorities that a user
+    /// or an administrator has added.
+    #[cfg(feature = "bundled-roots")]
+    Bundled,
+    /// These certificates (DER) and no others.
+    Only(Vec<Vec<u8>>),
+}
+
+/// [`Roots`], ready for use.
+#[derive(Clone)]
+pub(crate) enum SystemTrust {
+    Anchors(Arc<[TrustAnchor<'static>]>),
+    Platform(Arc<dyn ServerCertVerifier>),
+}
+
+impl fmt::Debug for SystemTrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anchors(anchors) => write!(f, "{} anchors", anchors.len()),
+            Self::Platform(_) => f.write_str("platform"),
+        }
+    }
+}
+
+impl SystemTrust {
+    /// # Errors
+    /// [`Error::InvalidCertificate`] for an unusable root, [`Error::InvalidConfig`] for none at all
+    /// or where the system has no verifier.
+    pub(crate) fn new(roots: &Roots) -> Result<Self, Error> {
+        match roots {
+            Roots::System => platform(),
+            #[cfg(feature = "bundled-roots")]
+            Roots::Bundled => Ok(Self::Anchors(webpki_roots::TLS_SERVER_ROOTS.into())),
+            Roots::Only(certificates) if certificates.is_empty() => Err(Error::InvalidConfig {
+                field: "roots".into(),
+                reason: "no certificate: nothing would be trusted".into(),
+            }),
+            Roots::Only(certificates) => {
+                let parse = |(i, der): (usize, &Vec<u8>)| {
+                    anchor_from_trusted_cert(&CertificateDer::from(der.as_slice()))
+                        .map(|anchor| anchor.to_owned())
+                        .map_err(|e| Error::InvalidCertificate {
+                            place: format!("roots[{i}]"),
+                            reason: e.to_string(),
+                        })
+                };
+                let anchors: Result<Vec<_>, _> =
+                    certificates.iter().enumerate().map(parse).collect();
+                Ok(Self::Anchors(anchors?.into()))
+            }
+        }
+    }
+
+    /// Judges a chain without regard to pins.
+    pub(super) fn verify(
+        &self,
+        presented: &Presented<'_>,
+        host: &ServerName<'_>,
+        ocsp: &[u8],
+    ) -> Result<(), UntrustedReason> {
+        match self {
+            Self::Anchors(anchors) => presented.verify(anchors).map_err(untrusted),
+            Self::Platform(verifier) => verifier
+                .verify_server_cert(
+                    presented.end_entity_der,
+                    presented.intermediates,
+                    host,
+                    ocsp,
+                    presented.now,
+                )
+                .map(|_| ())
+                .map_err(from_rustls),
+        }
+    }
+}
+
+#[cfg(not(target_os = "android"))]
+fn platform() -> Result<SystemTrust, Error> {
+    rustls_platform_verifier::Verifier::new(super::provider())
+        .map(|verifier| SystemTrust::Platform(Arc::new(verifier)))
+        .map_err(|e| Error::InvalidConfig {
+            field: "roots".into(),
+            reason: format!("the system's authorities cannot be used: {e}"),
+        })
+}
+
+/// rustls-platform-verifier bypasses the app's Network Security Config there and trusts
+/// user-added authorities, so nothing is better than it.
+#[cfg(target_os = "android")]
+fn platform() -> Result<SystemTrust, Error> {
+    Err(Error::InvalidConfig {
+        field: "roots".into(),
+        reason: "the system's authorities are not available here; use the bundled ones".into(),
+    })
+}
+
+/// Mozilla's roots with the pins of their keys.
+#[cfg(feature = "bundled-roots")]
+pub(crate) fn public_roots() -> &'static [(SpkiSha256, TrustAnchor<'static>)] {
+    use once_cell::sync::Lazy;
+    static ROOTS: Lazy<Vec<(SpkiSha256, TrustAnchor<'static>)>> = Lazy::new(|| {
+        let pin = |a: &TrustAnchor<'_>| SpkiSha256::of_spki_contents(&a.subject_public_key_info);
+        webpki_roots::TLS_SERVER_ROOTS.iter().map(|a| (pin(a), a.clone())).collect()
+    });
+    &ROOTS
+}
+
+pub(super) fn untrusted(e: webpki::Error) -> UntrustedReason {
+    match e {
+        webpki::Error::CertExpired { .. } => UntrustedReason::Expired,
+        webpki::Error::CertNotValidYet { .. } => UntrustedReason::NotYetValid,
+        webpki::Error::UnknownIssuer => UntrustedReason::UnknownIssuer,
+        webpki::Error::CertNotValidForName(_) => UntrustedReason::WrongHost,
+        webpki::Error::CertRevoked => UntrustedReason::Revoked,
+        e => UntrustedReason::Invalid(e.to_string()),
+    }
+}
+
+fn from_rustls(e: rustls::Error) -> UntrustedReason {
+    let rustls::Error::InvalidCertificate(e) = e else {
+        return UntrustedReason::Invalid(e.to_string());
+    };
+    match e {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            UntrustedReason::Expired
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            UntrustedReason::NotYetValid
+        }
+        CertificateError::UnknownIssuer => UntrustedReason::UnknownIssuer,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            UntrustedReason::WrongHost
+        }
+        CertificateError::Revoked => UntrustedReason::Revoked,
+        CertificateError::Other(OtherError(e)) => UntrustedReason::Invalid(e.to_string()),
+        e => UntrustedReason::Invalid(format!("{e:?}")),
+    }
+}
