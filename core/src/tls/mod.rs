@@ -9,6 +9,9 @@ mod resolver;
 mod trust;
 mod verifier;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;

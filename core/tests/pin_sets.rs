@@ -1,0 +1,211 @@
+//! Pin sets as files: what is accepted, and where an error points.
+#![allow(missing_docs)]
+
+use pinfold_core::PinSet;
+use pinfold_core::pin::{Mode, PinAt, Trust};
+
+const A: &str = "YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=";
+const B: &str = "sRHdihwgkaib1P1gxX8HFszlD+7/gTfNvuAybgLPNis=";
+
+fn pins() -> String {
+    format!(r#"[{{"sha256":"{A}"}},{{"sha256":"{B}","state":"backup"}}]"#)
+}
+
+fn with_host(members: &str) -> String {
+    let pins = pins();
+    format!(r#"{{"schema":1,"hosts":[{{"host":"api.example.com","pins":{pins}{members}}}]}}"#)
+}
+
+#[test]
+fn a_small_file_takes_the_defaults() {
+    let set = PinSet::parse(with_host("").as_bytes()).expect("good");
+    let policy = &set.hosts()[0];
+    assert_eq!(policy.mode(), Mode::Enforce);
+    assert_eq!(policy.trust(), Trust::SystemAndPin);
+    assert!(!policy.include_subdomains());
+    assert_eq!(policy.pins()[0].at, PinAt::Any);
+    assert_eq!(set.version(), None);
+}
+
+#[test]
+fn every_member_is_read() {
+    let json = format!(
+        r#"{{"schema":1,"version":57,"note":"n",
+            "defaults":{{"mode":"report_only","trust":"system_and_pin","on_lapse":"block"}},
+            "hosts":[
+              {{"host":"API.Example.com.","include_subdomains":true,"mode":"enforce","enforce_percent":100,
+                "trust":"system_and_pin","on_lapse":"system_trust","expires":"2027-01-10T00:00:00Z",
+                "pins":[{{"sha256":"{A}","at":"leaf","state":"active","label":"l"}},
+                        {{"cert_sha256":"{B}","at":"ca","state":"retiring"}}]}},
+              {{"host":"status.example.com","mode":"off"}},
+              {{"host":"bücher.example","pins":[{{"sha256":"{A}"}}]}},
+              {{"host":"10.0.0.1","enforce_percent":0,"mode":"enforce","pins":[{{"sha256":"{A}"}}]}}]}}"#
+    );
+    let set = PinSet::parse(json.as_bytes()).expect("good");
+    let hosts: Vec<_> = set.hosts().iter().map(|p| (p.host().as_str(), p.mode())).collect();
+    assert_eq!(
+        hosts,
+        [
+            ("api.example.com", Mode::Enforce),
+            ("status.example.com", Mode::Off),
+            ("xn--bcher-kva.example", Mode::ReportOnly),
+            ("10.0.0.1", Mode::ReportOnly),
+        ]
+    );
+    assert_eq!(set.version(), Some(57));
+}
+
+#[test]
+fn every_error_names_its_place() {
+    let pins = pins();
+    let cases = [
+        ("".to_owned(), "document"),
+        ("\u{feff}{}".to_owned(), "document"),
+        ("[]".to_owned(), "document"),
+        ("{}".to_owned(), "document"),
+        (r#"{"schema":1}"#.to_owned(), "document"),
+        (r#"{"schema":2,"hosts":[]}"#.to_owned(), "schema"),
+        (r#"{"schema":1.0,"hosts":[]}"#.to_owned(), "schema"),
+        (r#"{"schema":"1","hosts":[]}"#.to_owned(), "schema"),
+        (r#"{"schema":-1,"hosts":[]}"#.to_owned(), "schema"),
+        (r#"{"schema":1,"schema":1,"hosts":[]}"#.to_owned(), "document"),
+        (r#"{"schema":1,"hosts":[]} x"#.to_owned(), "document"),
+        (r#"{"schema":1,"hosts":[]}{}"#.to_owned(), "document"),
+        (r#"{"schema":1,"version":0,"hosts":[]}"#.to_owned(), "version"),
+        (r#"{"schema":1,"version":9007199254740992,"hosts":[]}"#.to_owned(), "version"),
+        (r#"{"schema":1,"version":1e3,"hosts":[]}"#.to_owned(), "version"),
+        (r#"{"schema":1,"host":[]}"#.to_owned(), "host"),
+        (r#"{"schema":1,"defaults":{"mode":"enforced"},"hosts":[]}"#.to_owned(), "defaults.mode"),
+        (r#"{"schema":1,"hosts":{}}"#.to_owned(), "hosts"),
+        (format!(r#"{{"schema":1,"hosts":[{{"pins":{pins}}}]}}"#), "hosts[0]"),
+        (
+            format!(r#"{{"schema":1,"hosts":[{{"host":"*.example.com","pins":{pins}}}]}}"#),
+            "hosts[0].host",
+        ),
+        (format!(r#"{{"schema":1,"hosts":[{{"host":"co.uk","pins":{pins}}}]}}"#), "hosts[0].host"),
+        (
+            format!(r#"{{"schema":1,"hosts":[{{"host":"a\u0000b","pins":{pins}}}]}}"#),
+            "hosts[0].host",
+        ),
+        (
+            format!(
+                r#"{{"schema":1,"hosts":[{{"host":"a.example","pins":{pins}}},{{"host":"A.example.","pins":{pins}}}]}}"#
+            ),
+            "hosts[1].host",
+        ),
+        (
+            format!(
+                r#"{{"schema":1,"hosts":[{{"host":"10.0.0.1","include_subdomains":true,"pins":{pins}}}]}}"#
+            ),
+            "hosts[0].include_subdomains",
+        ),
+        (r#"{"schema":1,"hosts":[{"host":"a.example"}]}"#.to_owned(), "hosts[0].pins"),
+        (
+            format!(
+                r#"{{"schema":1,"hosts":[{{"host":"a.example","pins":[{{"sha256":"{A}"}}]}}]}}"#
+            ),
+            "hosts[0].pins",
+        ),
+        (
+            format!(
+                r#"{{"schema":1,"hosts":[{{"host":"a.example","pins":[{{"sha256":"{A}","at":"leaf"}},{{"sha256":"{A}","at":"ca"}}]}}]}}"#
+            ),
+            "hosts[0].pins",
+        ),
+        (
+            format!(
+                r#"{{"schema":1,"hosts":[{{"host":"a.example","pins":[{{"sha256":"{A}"}},{{"sha256":"{A}"}}]}}]}}"#
+            ),
+            "hosts[0].pins[1]",
+        ),
+        (
+            r#"{"schema":1,"hosts":[{"host":"a.example","pins":[{"sha256":"AAAA"}]}]}"#.to_owned(),
+            "hosts[0].pins[0].sha256",
+        ),
+        (
+            format!(
+                r#"{{"schema":1,"hosts":[{{"host":"a.example","pins":[{{"sha256":"sha256/{A}"}}]}}]}}"#
+            ),
+            "hosts[0].pins[0].sha256",
+        ),
+        (
+            format!(
+                r#"{{"schema":1,"hosts":[{{"host":"a.example","pins":[{{"sha256":"{A}","at":"root"}}]}}]}}"#
+            ),
+            "hosts[0].pins[0].at",
+        ),
+        (
+            format!(
+                r#"{{"schema":1,"hosts":[{{"host":"a.example","pins":[{{"sha256":"{A}","cert_sha256":"{B}"}}]}}]}}"#
+            ),
+            "hosts[0].pins[0]",
+        ),
+        (
+            r#"{"schema":1,"hosts":[{"host":"a.example","pins":[{}]}]}"#.to_owned(),
+            "hosts[0].pins[0]",
+        ),
+        (
+            format!(
+                r#"{{"schema":1,"hosts":[{{"host":"a.example","pins":[{{"sha256":"{A}","at":"ca","cert":"AAAA"}}]}}]}}"#
+            ),
+            "hosts[0].pins[0].cert",
+        ),
+        (with_host(r#","mode":"off","mode":"enforce""#), "hosts[0]"),
+        (with_host(r#","include_subdomain":true"#), "hosts[0].include_subdomain"),
+        (with_host(r#","enforce_percent":50"#), "hosts[0].enforce_percent"),
+        (with_host(r#","enforce_percent":101"#), "hosts[0].enforce_percent"),
+        (with_host(r#","expires":"2027-01-10""#), "hosts[0].expires"),
+        (with_host(r#","trust":"private_ca""#), "hosts[0].anchors"),
+        (with_host(r#","trust":"private_ca","anchors":["AAAA"]"#), "hosts[0].anchors[0]"),
+        (
+            with_host(r#","trust":"private_ca","anchors":["-----BEGIN CERTIFICATE-----"]"#),
+            "hosts[0].anchors[0]",
+        ),
+        (with_host(r#","anchors":["AAAA"]"#), "hosts[0].anchors[0]"),
+        (with_host(r#","trust":"pin_only""#), "hosts[0].pins"),
+        (with_host(r#","trust":"pin_only","mode":"report_only""#), "hosts[0].mode"),
+        (with_host(r#","trust":"system""#), "hosts[0].trust"),
+    ];
+    for (json, expected) in cases {
+        let error = PinSet::parse(json.as_bytes()).expect_err(&json);
+        assert_eq!(error.code(), "invalid_pin_set", "{json}");
+        assert_eq!(error.place(), Some(expected), "{json}: {error}");
+    }
+}
+
+#[test]
+fn what_is_not_text_is_an_error_too() {
+    let good = with_host("").into_bytes();
+    for i in 0..good.len() {
+        assert!(PinSet::parse(&good[..i]).is_err(), "prefix of {i} bytes");
+        for byte in [0x00, 0xff, 0x80] {
+            let mut bad = good.clone();
+            bad[i] = byte;
+            assert!(PinSet::parse(&bad).is_err(), "byte {i} is {byte:#x}");
+        }
+    }
+    let deep = "[".repeat(100_000);
+    assert!(PinSet::parse(deep.as_bytes()).is_err());
+    let huge = vec![b' '; 10 << 20];
+    assert!(PinSet::parse(&huge).is_err());
+}
+
+#[test]
+fn too_much_of_anything_is_refused() {
+    let pins = pins();
+    let many_hosts: Vec<_> =
+        (0..257).map(|i| format!(r#"{{"host":"h{i}.example","pins":{pins}}}"#)).collect();
+    let json = format!(r#"{{"schema":1,"hosts":[{}]}}"#, many_hosts.join(","));
+    assert_eq!(PinSet::parse(json.as_bytes()).expect_err("257 hosts").place(), Some("hosts"));
+
+    let many_pins = vec![format!(r#"{{"sha256":"{A}"}}"#); 17].join(",");
+    let json = format!(r#"{{"schema":1,"hosts":[{{"host":"a.example","pins":[{many_pins}]}}]}}"#);
+    assert_eq!(PinSet::parse(json.as_bytes()).expect_err("17 pins").place(), Some("hosts[0].pins"));
+
+    let label = "x".repeat(1_025);
+    let json = format!(
+        r#"{{"schema":1,"hosts":[{{"host":"a.example","pins":[{{"sha256":"{A}","label":"{label}"}}]}}]}}"#
+    );
+    let error = PinSet::parse(json.as_bytes()).expect_err("a long label");
+    assert_eq!(error.place(), Some("hosts[0].pins[0].label"));
+}

@@ -1,0 +1,90 @@
+//! Who the servers are: what they present, and how they misbehave before any HTTP.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+
+use crate::pki::Pki;
+
+/// What a server does with a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Behaviour {
+    Serve,
+    ServeTls12,
+    CloseOnAccept,
+    CloseOnHello,
+    ResetOnHello,
+    CloseInHandshake,
+    CloseAfterHandshake,
+    HangOnAccept,
+    Garbage,
+    PlainHttp,
+}
+
+/// The servers that are not merely a chain. They present `backend`.
+const BEHAVIOURS: [(&str, Behaviour); 9] = [
+    ("tls12", Behaviour::ServeTls12),
+    ("close_on_accept", Behaviour::CloseOnAccept),
+    ("close_on_hello", Behaviour::CloseOnHello),
+    ("reset_on_hello", Behaviour::ResetOnHello),
+    ("close_in_handshake", Behaviour::CloseInHandshake),
+    ("close_after_handshake", Behaviour::CloseAfterHandshake),
+    ("hang_on_accept", Behaviour::HangOnAccept),
+    ("garbage", Behaviour::Garbage),
+    ("plain_http", Behaviour::PlainHttp),
+];
+
+#[derive(Debug)]
+pub(crate) struct Persona {
+    pub(crate) name: &'static str,
+    pub(crate) behaviour: Behaviour,
+    pub(crate) config: Arc<ServerConfig>,
+    presented: Arc<Presented>,
+    pki: Arc<Pki>,
+}
+
+impl Persona {
+    /// One for each chain of the PKI, and one for each misbehaviour.
+    pub(crate) fn all(pki: &Arc<Pki>) -> Vec<Self> {
+        let chains = pki.chain_names().map(|name| Self::new(name, name, Behaviour::Serve, pki));
+        let others = BEHAVIOURS.map(|(name, behaviour)| Self::new(name, "backend", behaviour, pki));
+        chains.chain(others).collect()
+    }
+
+    /// Presents another chain from now on. Only this changes: the configuration, and with it the
+    /// key of the session tickets, outlives a new certificate on real servers too.
+    pub(crate) fn present(&self, chain: &str) {
+        let certified = self.pki.certified_key(chain);
+        *self.presented.0.write().unwrap_or_else(PoisonError::into_inner) = certified;
+    }
+
+    fn new(name: &'static str, chain: &str, behaviour: Behaviour, pki: &Arc<Pki>) -> Self {
+        let presented = Arc::new(Presented(RwLock::new(pki.certified_key(chain))));
+        let versions = match behaviour {
+            Behaviour::ServeTls12 => &[&TLS12][..],
+            _ => &[&TLS13, &TLS12],
+        };
+        let mut config = ServerConfig::builder_with_provider(ring::default_provider().into())
+            .with_protocol_versions(versions)
+            .expect("ring has cipher suites for TLS 1.2 and 1.3")
+            .with_no_client_auth()
+            .with_cert_resolver(presented.clone());
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.ticketer = ring::Ticketer::new().expect("the system has randomness");
+        let (config, pki) = (Arc::new(config), pki.clone());
+        Self { name, behaviour, config, presented, pki }
+    }
+}
+
+#[derive(Debug)]
+struct Presented(RwLock<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for Presented {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}

@@ -1,0 +1,267 @@
+//! The certificates: made anew for each [`Testkit`](crate::Testkit), with one key for each name.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::{fs, io};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, date_time_ymd,
+};
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use sha2::{Digest, Sha256};
+
+/// The names in every leaf but `wrong_host`.
+const HOSTS: [&str; 6] =
+    ["api.example.test", "www.example.test", "other.example.test", "localhost", "127.0.0.1", "::1"];
+
+/// What each chain presents, leaf first. The key is the leaf's own, but for `wrong_key`.
+const CHAINS: &[(&str, &[&str])] = &[
+    ("backend", &["backend", "intermediate"]),
+    ("backend_root", &["backend", "intermediate", "root"]),
+    ("cross", &["backend", "cross"]),
+    ("deep", &["deep", "intermediate2", "intermediate"]),
+    ("expired", &["expired", "intermediate"]),
+    ("impostor", &["impostor"]),
+    ("interceptor", &["interceptor"]),
+    ("leaf_only", &["leaf_only"]),
+    ("leaf_signs", &["leaf_signs", "backend", "intermediate"]),
+    ("not_yet_valid", &["not_yet_valid", "intermediate"]),
+    ("pasted", &["pasted", "backend", "intermediate", "root"]),
+    ("private", &["private"]),
+    ("rotated", &["rotated", "intermediate"]),
+    ("rsa", &["rsa", "intermediate"]),
+    ("same_name_ca", &["same_name_ca", "fake_intermediate", "intermediate"]),
+    ("self_signed", &["self_signed"]),
+    ("self_signed_ca", &["self_signed_ca"]),
+    ("wrong_host", &["wrong_host", "intermediate"]),
+    (WRONG_KEY, &["backend", "intermediate"]),
+];
+
+const WRONG_KEY: &str = "wrong_key";
+
+/// Every certificate, key and chain of a testkit, by name.
+///
+/// The roots are `root`, `other_root` (which the client's system is meant to trust as well),
+/// `private_root` and `unknown_root` (which it is not). Below them are `intermediate`,
+/// `intermediate2`, `cross` (the key and name of `intermediate`, signed by `other_root`) and
+/// `fake_intermediate` (its name, with another key, signed by `other_root`). A leaf has the name of
+/// the server that presents it. `backup` is a key without a certificate.
+#[derive(Debug)]
+pub struct Pki {
+    entities: BTreeMap<&'static str, Entity>,
+}
+
+impl Pki {
+    pub(crate) fn generate() -> Self {
+        let mut pki = Self { entities: BTreeMap::new() };
+
+        pki.issue("root", authority("Pinfold Test Root"), "root");
+        pki.issue("other_root", authority("Interception Authority"), "other_root");
+        pki.issue("private_root", authority("Internal CA"), "private_root");
+        pki.issue("unknown_root", authority("Unknown CA"), "unknown_root");
+
+        let intermediate = || authority("Pinfold Test Intermediate");
+        pki.issue("intermediate", intermediate(), "root");
+        pki.issue("intermediate2", authority("Pinfold Test Intermediate 2"), "intermediate");
+        pki.issue("fake_intermediate", intermediate(), "other_root");
+        let key = pki.entities["intermediate"].key.clone();
+        pki.issue_for(key, "cross", intermediate(), "other_root");
+
+        pki.issue("backend", leaf(&HOSTS), "intermediate");
+        pki.issue("rotated", leaf(&HOSTS), "intermediate");
+        pki.issue("deep", leaf(&HOSTS), "intermediate2");
+        pki.issue("leaf_only", leaf(&HOSTS), "root");
+        pki.issue("private", leaf(&HOSTS), "private_root");
+        pki.issue("impostor", leaf(&HOSTS), "unknown_root");
+        pki.issue("interceptor", leaf(&HOSTS), "other_root");
+        pki.issue("pasted", leaf(&HOSTS), "other_root");
+        pki.issue("same_name_ca", leaf(&HOSTS), "fake_intermediate");
+        pki.issue("leaf_signs", leaf(&HOSTS), "backend");
+        pki.issue("wrong_host", leaf(&["wrong.example.test"]), "intermediate");
+        pki.issue("expired", valid(leaf(&HOSTS), 2020, 2021), "intermediate");
+        pki.issue("not_yet_valid", valid(leaf(&HOSTS), 2048, 2049), "intermediate");
+        pki.issue("self_signed", leaf(&HOSTS), "self_signed");
+        pki.issue("self_signed_ca", self_signed_ca(), "self_signed_ca");
+        pki.issue_for(rsa_key(), "rsa", leaf(&HOSTS), "intermediate");
+
+        pki.entities.insert("backup", Entity::new(CertificateParams::default(), new_key()));
+        pki
+    }
+
+    /// A certificate.
+    ///
+    /// # Panics
+    ///
+    /// Without a certificate of this name.
+    pub fn certificate(&self, name: &str) -> &CertificateDer<'static> {
+        let certificate = self.entities.get(name).and_then(|entity| entity.certificate.as_ref());
+        certificate.unwrap_or_else(|| panic!("no certificate {name}")).der()
+    }
+
+    /// Every certificate with its name.
+    pub fn certificates(&self) -> impl Iterator<Item = (&'static str, &CertificateDer<'static>)> {
+        self.entities
+            .iter()
+            .filter_map(|(name, entity)| Some((*name, entity.certificate.as_ref()?.der())))
+    }
+
+    /// The pin of a key, as `sha256/` and the SHA-256 of its SubjectPublicKeyInfo in Base64.
+    ///
+    /// # Panics
+    ///
+    /// Without a key of this name: the names are those of the certificates, and `backup`.
+    pub fn pin(&self, name: &str) -> String {
+        self.entities.get(name).unwrap_or_else(|| panic!("no key {name}")).pin()
+    }
+
+    /// Every pin with its name.
+    pub fn pins(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.entities.iter().map(|(name, entity)| (*name, entity.pin()))
+    }
+
+    /// The names of what [`Server::present`](crate::Server::present) takes.
+    pub fn chain_names(&self) -> impl Iterator<Item = &'static str> {
+        CHAINS.iter().map(|(name, _)| *name)
+    }
+
+    /// The certificates of a chain, leaf first.
+    ///
+    /// # Panics
+    ///
+    /// Without a chain of this name.
+    pub fn chain(&self, name: &str) -> Vec<CertificateDer<'static>> {
+        members(name).iter().map(|member| self.certificate(member).clone()).collect()
+    }
+
+    /// Writes `NAME.der` and `NAME.pem` for each certificate, and `NAME.chain.pem` and
+    /// `NAME.key.pem` for each chain.
+    ///
+    /// # Errors
+    ///
+    /// If the folder or a file cannot be written.
+    pub fn write_to(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir_all(dir)?;
+        for (name, entity) in &self.entities {
+            if let Some(certificate) = &entity.certificate {
+                fs::write(dir.join(format!("{name}.der")), certificate.der())?;
+                fs::write(dir.join(format!("{name}.pem")), certificate.pem())?;
+            }
+        }
+        for (name, members) in CHAINS {
+            let certificates =
+                members.iter().filter_map(|member| self.entities[member].certificate.as_ref());
+            let pem: String = certificates.map(Certificate::pem).collect();
+            fs::write(dir.join(format!("{name}.chain.pem")), pem)?;
+            fs::write(dir.join(format!("{name}.key.pem")), self.chain_key(name).serialize_pem())?;
+        }
+        Ok(())
+    }
+
+    /// A chain with the key that signs its handshakes. Unlike rustls' own constructors this does
+    /// not check that they belong together: `wrong_key` exists because they need not.
+    pub(crate) fn certified_key(&self, chain: &str) -> Arc<CertifiedKey> {
+        let der = PrivateKeyDer::Pkcs8(self.chain_key(chain).serialize_der().into());
+        let key = any_supported_type(&der).expect("ring signs with every key it made or parsed");
+        Arc::new(CertifiedKey::new(self.chain(chain), key))
+    }
+
+    fn chain_key(&self, chain: &str) -> &KeyPair {
+        let owner = if chain == WRONG_KEY { "impostor" } else { members(chain)[0] };
+        &self.entities[owner].key
+    }
+
+    fn issue(&mut self, name: &'static str, params: CertificateParams, issuer: &str) {
+        self.issue_for(new_key(), name, params, issuer);
+    }
+
+    fn issue_for(
+        &mut self,
+        key: Arc<KeyPair>,
+        name: &'static str,
+        params: CertificateParams,
+        issuer: &str,
+    ) {
+        let mut entity = Entity::new(params, key);
+        let signer = if issuer == name { &entity } else { &self.entities[issuer] };
+        let issuer = Issuer::from_params(&signer.params, &*signer.key);
+        let certificate = entity.params.signed_by(&*entity.key, &issuer);
+        entity.certificate = Some(certificate.expect("the parameters are constant and complete"));
+        self.entities.insert(name, entity);
+    }
+}
+
+#[derive(Debug)]
+struct Entity {
+    params: CertificateParams,
+    key: Arc<KeyPair>,
+    certificate: Option<Certificate>,
+}
+
+impl Entity {
+    fn new(params: CertificateParams, key: Arc<KeyPair>) -> Self {
+        Self { params, key, certificate: None }
+    }
+
+    fn pin(&self) -> String {
+        let hash = Sha256::digest(self.key.subject_public_key_info());
+        format!("sha256/{}", BASE64_STANDARD.encode(hash))
+    }
+}
+
+fn members(chain: &str) -> &'static [&'static str] {
+    let found = CHAINS.iter().find(|(name, _)| *name == chain);
+    found.unwrap_or_else(|| panic!("no chain {chain}")).1
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = named(name, &[]);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+fn leaf(hosts: &[&str]) -> CertificateParams {
+    let mut params = named(hosts[0], hosts);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params
+}
+
+/// As `openssl req -x509` makes it: a CA, and no word on what the key is for.
+fn self_signed_ca() -> CertificateParams {
+    let mut params = named(HOSTS[0], &HOSTS);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
+}
+
+fn named(common_name: &str, hosts: &[&str]) -> CertificateParams {
+    let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(hosts).expect("the host names are ASCII");
+    params.distinguished_name.remove(DnType::CommonName);
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.use_authority_key_identifier_extension = true;
+    valid(params, 2020, 2049)
+}
+
+fn valid(mut params: CertificateParams, first_year: i32, last_year: i32) -> CertificateParams {
+    params.not_before = date_time_ymd(first_year, 1, 1);
+    params.not_after = date_time_ymd(last_year, 12, 31);
+    params
+}
+
+fn new_key() -> Arc<KeyPair> {
+    Arc::new(KeyPair::generate().expect("the system has randomness"))
+}
+
+/// ring cannot make RSA keys, so this one is fixed. It protects nothing.
+fn rsa_key() -> Arc<KeyPair> {
+    let pem = include_str!("../keys/rsa.pem");
+    Arc::new(KeyPair::from_pem(pem).expect("the file is a PKCS #8 RSA key"))
+}
