@@ -319,3 +319,10 @@ fn ip_addresses_match_exactly() {
         assert_eq!(result.err().map(|e| e.code()), code, "{entry}");
     }
 }
+
+#[test]
+fn no_process_wide_default_is_installed() {
+    let kit = kit();
+    get(&kit, pinned(&kit, "backend"), "backend").expect("pinned");
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none(), "it belongs to the app");
+}

@@ -193,6 +193,36 @@ mod tests {
         assert_eq!(stream.expect("the third").peer_addr().expect("connected"), good);
     }
 
+    /// A listener with a full backlog swallows connections: what a broken IPv6 route looks like.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_address_that_swallows_connections_delays_the_next_by_the_stagger_only() {
+        use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+        let hole = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        bind(&hole, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a port");
+        listen(&hole, 0).expect("listening");
+        let address: SocketAddr =
+            getsockname(&hole).expect("bound").try_into().expect("an IP address");
+        let attempt = || TcpStream::connect_timeout(&address, Duration::from_millis(100));
+        let _full: Vec<_> = (0..3).map(|_| attempt()).collect();
+
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let good = listener.local_addr().expect("bound");
+        let begun = Instant::now();
+        let stream = race("h", soon(), &CancelToken::new(), None, move || Ok(vec![address, good]));
+        assert_eq!(stream.expect("the second").peer_addr().expect("connected"), good);
+        assert!(begun.elapsed() >= STAGGER);
+
+        let cancel = CancelToken::new();
+        let canceller = cancel.clone();
+        let resolve = move || {
+            canceller.cancel();
+            Ok(vec![address])
+        };
+        let cancelled = race("h", None, &cancel, None, resolve);
+        assert!(matches!(cancelled, Err(Failure::Error(Error::Cancelled))), "{cancelled:?}");
+    }
+
     #[test]
     fn every_address_refused_names_the_reason() {
         let refused = {

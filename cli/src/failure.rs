@@ -1,0 +1,131 @@
+//! What went wrong, for people, for programs and as an exit code.
+
+use std::process::ExitCode;
+
+use pinfold_core::Error;
+use serde_json::{Value, json};
+
+use crate::output;
+
+/// Shown at the end of the help.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+   0  success
+   2  unusable input: arguments, files, pin sets, URLs
+   3  a file cannot be written
+  10  the certificate matches no pin
+  11  the certificate is not trusted
+  12  the host is not in the pin set
+  20  the name cannot be resolved
+  21  no connection
+  22  time ran out
+  23  the connection broke, or the body ended early
+  24  TLS failed otherwise
+  30  a redirect was refused
+  31  the response is unusable or too large
+  70  a bug in pinfold";
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A file or an argument that cannot be used.
+    Input { place: String, reason: String },
+    /// The result cannot be written.
+    Output { place: String, reason: String },
+    /// The library's own error.
+    Library(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
+}
+
+impl Failure {
+    pub(crate) fn input(place: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Input { place: place.into(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn output(place: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Output { place: place.into(), reason: reason.to_string() }
+    }
+
+    /// Says it, in JSON on standard output or in words on standard error.
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
+        if json {
+            output::print_json(&json!({ "error": self.to_json() }));
+        } else {
+            eprintln!("{} {}", output::red("error:"), self.message());
+            if let Some(help) = self.help() {
+                eprintln!("  {help}");
+            }
+        }
+        ExitCode::from(self.exit_code())
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Input { place, reason } | Self::Output { place, reason } => {
+                format!("{place}: {reason}")
+            }
+            Self::Library(error) => error.to_string(),
+        }
+    }
+
+    fn help(&self) -> Option<&'static str> {
+        let Self::Library(error) = self else { return None };
+        Some(match error {
+            Error::PinMismatch(_) => {
+                "Somebody is in the middle (look at the issuer), or the server's key has changed."
+            }
+            Error::HostNotPinned { .. } => {
+                "Add an entry for it, or use --allow-unpinned to accept the system's trust alone."
+            }
+            _ => return None,
+        })
+    }
+
+    fn to_json(&self) -> Value {
+        let Self::Library(error) = self else {
+            return json!({ "code": "invalid_input", "message": self.message() });
+        };
+        let mut value = json!({
+            "code": error.code(),
+            "message": error.to_string(),
+            "host": error.host(),
+            "place": error.place(),
+        });
+        if let Some(facts) = error.certificate() {
+            value["certificate"] = output::facts(facts);
+        }
+        value
+    }
+
+    fn exit_code(&self) -> u8 {
+        let error = match self {
+            Self::Input { .. } => return 2,
+            Self::Output { .. } => return 3,
+            Self::Library(error) => error,
+        };
+        match error {
+            Error::InvalidCertificate { .. }
+            | Error::InvalidConfig { .. }
+            | Error::InvalidPinSet { .. }
+            | Error::InvalidRequest { .. }
+            | Error::InvalidUrl { .. } => 2,
+            Error::PinMismatch(_) => 10,
+            Error::Untrusted { .. } => 11,
+            Error::HostNotPinned { .. } => 12,
+            Error::DnsFailed { .. } => 20,
+            Error::ConnectFailed { .. } => 21,
+            Error::Timeout { .. } => 22,
+            Error::ConnectionLost { .. } | Error::Truncated { .. } => 23,
+            Error::TlsFailed { .. } => 24,
+            Error::InsecureRedirect { .. } | Error::TooManyRedirects { .. } => 30,
+            Error::InvalidResponse { .. } | Error::ResponseTooLarge { .. } => 31,
+            // Nothing here cancels or closes.
+            Error::Cancelled | Error::ClientClosed | Error::Internal { .. } => 70,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Files, and what is in them.
+
+use std::io::Read;
+use std::path::Path;
+
+use rustls_pki_types::pem::{PemObject, SectionKind};
+
+use crate::failure::Failure;
+
+/// Nothing that this tool reads comes near it.
+const MAX_FILE: u64 = 4 << 20;
+
+/// Something with a public key in it.
+pub(crate) enum Item {
+    Certificate(Vec<u8>),
+    PublicKey(Vec<u8>),
+    Request(Vec<u8>),
+}
+
+/// Reads a file, or standard input where the path is `-`.
+pub(crate) fn read(path: &str) -> Result<Vec<u8>, Failure> {
+    let reader: Box<dyn Read> = if path == "-" {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(Path::new(path)).map_err(|e| Failure::input(path, e))?)
+    };
+    let mut bytes = Vec::new();
+    reader.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|e| Failure::input(path, e))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(Failure::input(path, "larger than 4 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// The certificates, requests and public keys in PEM or DER.
+pub(crate) fn items(path: &str) -> Result<Vec<Item>, Failure> {
+    let bytes = read(path)?;
+    if !bytes.windows(11).any(|w| w == b"-----BEGIN ") {
+        return Ok(vec![der_item(path, bytes)?]);
+    }
+    let mut items = Vec::new();
+    for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&bytes) {
+        let (kind, der) = section.map_err(|e| Failure::input(path, format!("broken PEM: {e}")))?;
+        items.push(match kind {
+            SectionKind::Certificate => Item::Certificate(der),
+            SectionKind::Csr => Item::Request(der),
+            SectionKind::PublicKey => Item::PublicKey(der),
+            SectionKind::RsaPrivateKey | SectionKind::PrivateKey | SectionKind::EcPrivateKey => {
+                let reason = "a private key: keep it out of here, and pin its public key \
+                              (openssl pkey -in FILE -pubout | pinfold pin -)";
+                return Err(Failure::input(path, reason));
+            }
+            _ => continue,
+        });
+    }
+    if items.is_empty() {
+        return Err(Failure::input(path, "no certificate, request or public key in it"));
+    }
+    Ok(items)
+}
+
+/// The certificates in PEM or DER, DER each.
+pub(crate) fn certificates(path: &str) -> Result<Vec<Vec<u8>>, Failure> {
+    let certificate = |item| match item {
+        Item::Certificate(der) => Ok(der),
+        Item::PublicKey(_) | Item::Request(_) => {
+            Err(Failure::input(path, "not only certificates in it"))
+        }
+    };
+    items(path)?.into_iter().map(certificate).collect()
+}
+
+fn der_item(path: &str, der: Vec<u8>) -> Result<Item, Failure> {
+    use pinfold_core::tls::{CertificateIdentity, pin_of_public_key, pin_of_request};
+    if CertificateIdentity::read(&der, path).is_ok() {
+        Ok(Item::Certificate(der))
+    } else if pin_of_request(&der).is_some() {
+        Ok(Item::Request(der))
+    } else if pin_of_public_key(&der).is_some() {
+        Ok(Item::PublicKey(der))
+    } else {
+        let reason = "neither PEM nor the DER of a certificate, request or public key";
+        Err(Failure::input(path, reason))
+    }
+}
