@@ -31,3 +31,8 @@ pub use client::{Client, ClientBuilder, Method, Request, Response};
 pub use error::{CertificateFacts, Error, TimeoutPhase, UntrustedReason};
 pub use pin::{PinSet, SpkiSha256};
 pub use tls::Roots;
+
+/// The README's Rust is compiled with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

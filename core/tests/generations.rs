@@ -60,12 +60,21 @@ fn an_idle_connection_does_not_outlive_its_pin_set() {
     let kit = kit();
     let server = kit.server("backend");
     let client = client(&kit, pinned(&kit, "backend"), "backend");
+    // Another call keeps the old pin set busy all the while.
+    let busy = {
+        let client = client.clone();
+        thread::spawn(move || client.get(&url("/hang")))
+    };
+    let asked = |events: &[Event]| events.iter().any(|e| matches!(e, Event::Request { .. }));
+    server.wait_for(asked, PATIENCE).expect("the request");
     client.get(&url("/")).expect("pinned");
     client.replace_pins(pinned(&kit, "rotated")).expect("open");
     // Closed at once, not when it is wanted next.
     wait_closed(server, 1);
     assert_eq!(client.get(&url("/")).expect_err("the pin is gone").code(), "pin_mismatch");
-    assert_eq!(requests(server), 1);
+    assert_eq!(requests(server), 2);
+    client.close();
+    busy.join().expect("no panic").expect_err("closed");
 }
 
 #[test]

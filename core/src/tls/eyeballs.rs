@@ -1,38 +1,28 @@
 //! From a host to a TCP connection: lookup, and Happy Eyeballs (RFC 8305) over its addresses.
 //!
-//! Lookups and connection attempts block and cannot be interrupted, so they run on threads of
-//! their own and the caller waits for what comes first: a result, the deadline or a cancellation.
+//! Connection attempts do not block; the calling thread polls them all, so an open connection costs
+//! no thread. A lookup blocks and cannot be interrupted, so it has a thread of its own that nobody
+//! needs to wait for.
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ioctl_fioclex, ioctl_fionbio};
+use rustix::net::sockopt::socket_error;
+use rustix::net::{AddressFamily, SocketType, socket};
 
 use crate::cancel::{CancelToken, Wake};
 use crate::error::Error;
 
 /// How long the next address waits for the one before it (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
-/// An attempt's own limit where the caller sets none.
-const ATTEMPT: Duration = Duration::from_secs(60);
-
-enum Event {
-    Resolved(io::Result<Vec<SocketAddr>>),
-    Connected(io::Result<TcpStream>),
-    Cancelled,
-}
-
-struct Waker(Sender<Event>);
-
-impl Wake for Waker {
-    fn wake(&self) {
-        // A receiver that is gone waits for nothing any more.
-        let _gone = self.0.send(Event::Cancelled);
-    }
-}
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -56,6 +46,19 @@ pub(super) fn connect(
     })
 }
 
+/// Wakes the polling thread. A datagram socket: writing to one whose other end is gone is an error
+/// and never a SIGPIPE, which would end an app on Apple's systems.
+struct Waker(UnixDatagram);
+
+impl Wake for Waker {
+    fn wake(&self) {
+        // Full or gone: it is awake already, or waits for nothing any more.
+        let _unsent = self.0.send(&[0]);
+    }
+}
+
+type Lookup = Mutex<Option<io::Result<Vec<SocketAddr>>>>;
+
 fn race(
     host: &str,
     deadline: Option<Instant>,
@@ -63,67 +66,129 @@ fn race(
     known: Option<SocketAddr>,
     resolve: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
 ) -> Result<TcpStream, Failure> {
-    let (sender, events) = channel();
-    let waker = Arc::new(Waker(sender.clone()));
+    let failed =
+        |reason: String| Failure::Error(Error::ConnectFailed { host: host.to_owned(), reason });
+    let (woken, waker) = UnixDatagram::pair().map_err(|e| failed(e.to_string()))?;
+    waker.set_nonblocking(true).map_err(|e| failed(e.to_string()))?;
+    let waker = Arc::new(Waker(waker));
     cancel.watch(&waker);
 
     let mut waiting = VecDeque::from_iter(known);
-    let mut resolving = known.is_none();
-    if resolving {
-        let sender = sender.clone();
-        spawn(host, move || Event::Resolved(resolve()), sender)?;
+    let mut lookup = None;
+    if known.is_none() {
+        lookup =
+            Some(look_up(resolve, waker.clone()).map_err(|e| failed(format!("no thread: {e}")))?);
     }
-    let mut in_flight = 0_usize;
+    let mut attempts: Vec<TcpStream> = Vec::new();
     let mut next_attempt = Instant::now();
     let mut last_error = "it has no address".to_owned();
     loop {
+        if cancel.is_cancelled() {
+            return Err(Failure::Error(Error::Cancelled));
+        }
         let now = Instant::now();
         if deadline.is_some_and(|deadline| now >= deadline) {
             return Err(Failure::TimedOut);
         }
-        if now >= next_attempt || in_flight == 0 {
-            if let Some(address) = waiting.pop_front() {
-                let limit = deadline.map_or(ATTEMPT, |deadline| deadline - now);
-                let attempt = move || Event::Connected(TcpStream::connect_timeout(&address, limit));
-                spawn(host, attempt, sender.clone())?;
-                in_flight += 1;
-                next_attempt = now + STAGGER;
-            } else if in_flight == 0 && !resolving {
-                let (host, reason) = (host.to_owned(), last_error);
-                return Err(Failure::Error(Error::ConnectFailed { host, reason }));
+        let done =
+            lookup.as_ref().and_then(|l| l.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(result) = done {
+            lookup = None;
+            waiting = interleave(result.map_err(|e| {
+                Failure::Error(Error::DnsFailed { host: host.to_owned(), reason: e.to_string() })
+            })?);
+        }
+        if now >= next_attempt || attempts.is_empty() {
+            match waiting.pop_front().map(start) {
+                Some(Ok(attempt)) => {
+                    attempts.push(attempt);
+                    next_attempt = now + STAGGER;
+                }
+                Some(Err(e)) => {
+                    last_error = io::Error::from(e).to_string();
+                    continue;
+                }
+                None if attempts.is_empty() && lookup.is_none() => return Err(failed(last_error)),
+                None => {}
             }
         }
-        let wake_at = match (deadline, waiting.is_empty()) {
+        let until = match (deadline, waiting.is_empty()) {
             (deadline, true) => deadline,
             (Some(deadline), false) => Some(deadline.min(next_attempt)),
             (None, false) => Some(next_attempt),
         };
-        let event = match wake_at {
-            None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(at) => events.recv_timeout(at.saturating_duration_since(Instant::now())),
-        };
-        match event {
-            Err(RecvTimeoutError::Timeout) => {}
-            // Not before `sender` is dropped.
-            Err(RecvTimeoutError::Disconnected) | Ok(Event::Cancelled) => {
-                return Err(Failure::Error(Error::Cancelled));
-            }
-            Ok(Event::Connected(Ok(stream))) => return Ok(stream),
-            Ok(Event::Connected(Err(e))) => {
-                in_flight -= 1;
-                next_attempt = Instant::now();
-                last_error = e.to_string();
-            }
-            Ok(Event::Resolved(Ok(addresses))) => {
-                resolving = false;
-                waiting = interleave(addresses);
-            }
-            Ok(Event::Resolved(Err(e))) => {
-                let (host, reason) = (host.to_owned(), e.to_string());
-                return Err(Failure::Error(Error::DnsFailed { host, reason }));
+        let ready = wait(&woken, &attempts, until).map_err(|e| failed(e.to_string()))?;
+        for i in ready.into_iter().rev() {
+            let attempt = attempts.swap_remove(i);
+            match finish(&attempt) {
+                // The others close when they are dropped.
+                Ok(()) => return Ok(attempt),
+                Err(e) => {
+                    next_attempt = Instant::now();
+                    last_error = e.to_string();
+                }
             }
         }
     }
+}
+
+fn look_up(
+    resolve: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
+    waker: Arc<Waker>,
+) -> io::Result<Arc<Lookup>> {
+    let lookup = Arc::new(Lookup::default());
+    let answer = lookup.clone();
+    let run = move || {
+        let result = resolve();
+        *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        waker.wake();
+    };
+    thread::Builder::new().name("pinfold-lookup".into()).spawn(run)?;
+    Ok(lookup)
+}
+
+/// Begins to connect.
+fn start(address: SocketAddr) -> Result<TcpStream, Errno> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket: OwnedFd = socket(family, SocketType::STREAM, None)?;
+    ioctl_fioclex(&socket)?;
+    ioctl_fionbio(&socket, true)?;
+    #[cfg(target_vendor = "apple")]
+    rustix::net::sockopt::set_socket_nosigpipe(&socket, true)?;
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket.into()),
+        Err(e) => Err(e),
+    }
+}
+
+/// What became of an attempt that is no longer under way.
+fn finish(attempt: &TcpStream) -> io::Result<()> {
+    socket_error(attempt)??;
+    attempt.set_nonblocking(false)
+}
+
+/// Waits for an attempt's end, a wake or `until`; the attempts that have ended, in order.
+fn wait(
+    woken: &UnixDatagram,
+    attempts: &[TcpStream],
+    until: Option<Instant>,
+) -> io::Result<Vec<usize>> {
+    let mut polled = vec![PollFd::new(woken, PollFlags::IN)];
+    polled.extend(attempts.iter().map(|attempt| PollFd::new(attempt, PollFlags::OUT)));
+    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+    let left = left.map(|left| Timespec {
+        tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: left.subsec_nanos() as _,
+    });
+    match poll(&mut polled, left.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(e) => return Err(e.into()),
+    }
+    if !polled[0].revents().is_empty() {
+        let _drained = woken.recv(&mut [0]);
+    }
+    let ended = |(i, fd): (usize, &PollFd<'_>)| (!fd.revents().is_empty()).then_some(i);
+    Ok(polled[1..].iter().enumerate().filter_map(ended).collect())
 }
 
 /// Families in turn, beginning with the one that the system prefers (RFC 8305 §4).
@@ -139,24 +204,10 @@ fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     order
 }
 
-fn spawn(
-    host: &str,
-    work: impl FnOnce() -> Event + Send + 'static,
-    sender: Sender<Event>,
-) -> Result<(), Failure> {
-    let run = move || {
-        // Nobody waits for an attempt that lost; its socket closes here.
-        let _lost = sender.send(work());
-    };
-    thread::Builder::new().name("pinfold-connect".into()).spawn(run).map(|_| ()).map_err(|e| {
-        let reason = format!("no thread: {e}");
-        Failure::Error(Error::ConnectFailed { host: host.to_owned(), reason })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+    use std::sync::mpsc::channel;
 
     use super::*;
 
@@ -251,7 +302,7 @@ mod tests {
     #[test]
     fn a_hanging_lookup_ends_with_the_deadline_or_a_cancellation() {
         let (hold, held) = channel::<()>();
-        let held = std::sync::Mutex::new(held);
+        let held = Mutex::new(held);
         let hang = move || {
             let _released = held.lock().map(|held| held.recv());
             Ok(Vec::new())

@@ -1,0 +1,188 @@
+//! The hot path as Kotlin calls it: ids that are stale, buffers that are too small, input that is
+//! damaged.
+#![allow(unsafe_code, missing_docs)] // it is called as C would
+
+use std::sync::Arc;
+
+use pinfold::hot::{
+    Reply, pinfold_call_begin, pinfold_call_cancel, pinfold_call_end, pinfold_call_execute,
+    pinfold_call_take,
+};
+use pinfold::{
+    Client, ClientSettings, ConnectTo, Failure, PinSet, RequestHead, ResponseHead, Roots,
+};
+use pinfold_testkit::Testkit;
+use uniffi::{Lift, Lower};
+
+/// The pass that UniFFI's own traits are implemented for.
+use pinfold::UniFfiTag;
+
+fn client(kit: &Testkit) -> Arc<Client> {
+    let digest = |name: &str| kit.pki().pin(name).replace("sha256/", "");
+    let pins = format!(
+        r#"{{"schema":1,"hosts":[{{"host":"api.example.test","pins":[{{"sha256":"{}"}},{{"sha256":"{}"}}]}}]}}"#,
+        digest("backend"),
+        digest("backup"),
+    );
+    let settings = ClientSettings {
+        deny_unpinned: true,
+        roots: Roots::Only { certificates: vec![kit.pki().certificate("root").to_vec()] },
+        connect_timeout_ms: 10_000,
+        timeout_ms: 20_000,
+        max_response_bytes: 16 << 20,
+        max_redirects: 10,
+        user_agent: None,
+        connect_to: vec![ConnectTo {
+            host: "api.example.test".into(),
+            port: 443,
+            address: kit.server("backend").addr().to_string(),
+        }],
+    };
+    let pins = PinSet::parse(pins.as_bytes()).expect("a good pin set");
+    Client::new(pins, settings).expect("good settings")
+}
+
+fn request(path: &str) -> Vec<u8> {
+    let head = RequestHead {
+        method: "GET".into(),
+        url: format!("https://api.example.test{path}"),
+        headers: Vec::new(),
+        timeout_ms: None,
+        has_body: false,
+    };
+    let mut input = Vec::new();
+    <RequestHead as Lower<UniFfiTag>>::write(head, &mut input);
+    input
+}
+
+fn execute(client: u64, call: u64, input: &[u8], output: &mut [u8]) -> i64 {
+    // SAFETY: both ranges are those of slices, which do not overlap.
+    unsafe {
+        pinfold_call_execute(
+            client,
+            call,
+            input.as_ptr(),
+            u32::try_from(input.len()).expect("small"),
+            output.as_mut_ptr(),
+            u32::try_from(output.len()).expect("small"),
+        )
+    }
+}
+
+fn take(call: u64, output: &mut [u8]) -> i64 {
+    // SAFETY: the range is that of a slice.
+    unsafe {
+        pinfold_call_take(call, output.as_mut_ptr(), u32::try_from(output.len()).expect("small"))
+    }
+}
+
+fn read(mut reply: &[u8]) -> Result<(ResponseHead, Vec<u8>), Failure> {
+    match <Reply as Lift<UniFfiTag>>::try_read(&mut reply).expect("a reply") {
+        Reply::Response { head } => Ok((head, reply.to_vec())),
+        Reply::Failed { failure } => Err(failure),
+    }
+}
+
+/// A whole call with a buffer of 64 KiB.
+fn call(client: u64, input: &[u8]) -> Result<(ResponseHead, Vec<u8>), Failure> {
+    let mut output = vec![0; 64 << 10];
+    let id = pinfold_call_begin();
+    let n = execute(client, id, input, &mut output);
+    pinfold_call_end(id);
+    read(&output[..usize::try_from(n).expect("it fits")])
+}
+
+#[test]
+fn a_reply_fits_or_is_taken_exactly_once() {
+    let kit = Testkit::start().expect("loopback");
+    let client = client(&kit);
+    let (head, body) = call(client.id(), &request("/bytes/1000")).expect("pinned");
+    assert_eq!((head.status, body.len()), (200, 1_000));
+
+    let id = pinfold_call_begin();
+    let mut small = [0; 16];
+    let needed = -execute(client.id(), id, &request("/bytes/300000"), &mut small);
+    assert!(needed > 300_000, "{needed}");
+    let mut whole = vec![0; usize::try_from(needed).expect("positive")];
+    assert_eq!(take(id, &mut whole), needed);
+    assert_eq!(read(&whole).expect("a response").1.len(), 300_000);
+    assert_eq!(take(id, &mut whole), 0, "taken before");
+    pinfold_call_end(id);
+    assert_eq!(take(id, &mut whole), 0, "ended");
+}
+
+#[test]
+fn a_stale_id_is_an_error_and_not_somebody_elses() {
+    let kit = Testkit::start().expect("loopback");
+    let first = client(&kit);
+    let second = client(&kit);
+    let stale = first.id();
+    first.close();
+    assert_eq!(call(stale, &request("/")).expect_err("closed").code, "client_closed");
+    for never in [0, u64::MAX] {
+        assert_eq!(call(never, &request("/")).expect_err("no such").code, "client_closed");
+    }
+    call(second.id(), &request("/")).expect("another client");
+    let dropped = second.id();
+    drop(second);
+    assert_eq!(call(dropped, &request("/")).expect_err("dropped").code, "client_closed");
+
+    let third = client(&kit);
+    let ended = pinfold_call_begin();
+    pinfold_call_end(ended);
+    pinfold_call_end(ended);
+    pinfold_call_cancel(ended);
+    let mut output = vec![0; 4_096];
+    let n = execute(third.id(), ended, &request("/"), &mut output);
+    let failure = read(&output[..usize::try_from(n).expect("it fits")]).expect_err("ended");
+    assert_eq!(failure.code, "internal");
+}
+
+#[test]
+fn a_cancelled_call_says_so() {
+    let kit = Testkit::start().expect("loopback");
+    let client = client(&kit);
+    let id = pinfold_call_begin();
+    pinfold_call_cancel(id);
+    let mut output = vec![0; 4_096];
+    let n = execute(client.id(), id, &request("/hang"), &mut output);
+    let failure = read(&output[..usize::try_from(n).expect("it fits")]).expect_err("cancelled");
+    assert_eq!(failure.code, "cancelled");
+    pinfold_call_end(id);
+}
+
+#[test]
+fn null_buffers_do_nothing() {
+    let id = pinfold_call_begin();
+    let mut byte = 0_u8;
+    // SAFETY: null is allowed; the other pointer is to a byte of which none is used.
+    unsafe {
+        assert_eq!(pinfold_call_execute(1, id, std::ptr::null(), 0, &raw mut byte, 0), 0);
+        assert_eq!(pinfold_call_execute(1, id, &raw const byte, 0, std::ptr::null_mut(), 0), 0);
+        assert_eq!(pinfold_call_take(id, std::ptr::null_mut(), 0), 0);
+    }
+    pinfold_call_end(id);
+}
+
+#[test]
+fn damaged_input_is_an_error() {
+    let kit = Testkit::start().expect("loopback");
+    let client = client(&kit);
+    let good = request("/");
+    for n in 0..good.len() {
+        let code = call(client.id(), &good[..n]).expect_err("cut off").code;
+        assert_eq!(code, "internal", "prefix of {n} bytes");
+    }
+    for text in ["get", "", "G\0T", "GET\r\n"] {
+        let mut input = Vec::new();
+        let head = RequestHead {
+            method: text.into(),
+            url: "https://api.example.test/".into(),
+            headers: Vec::new(),
+            timeout_ms: Some(0),
+            has_body: false,
+        };
+        <RequestHead as Lower<UniFfiTag>>::write(head, &mut input);
+        assert_eq!(call(client.id(), &input).expect_err(text).code, "invalid_request");
+    }
+}

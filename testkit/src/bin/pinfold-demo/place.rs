@@ -1,0 +1,265 @@
+//! Where the scenario plays: the servers, what the clients are given, and what the servers saw.
+
+use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pinfold_testkit::{Event, Testkit};
+use serde_json::json;
+
+use crate::client::HOST;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Place {
+    pub(crate) work: PathBuf,
+    pub(crate) servers: Servers,
+    testkit: Testkit,
+    real: Option<Real>,
+}
+
+/// `IP:PORT` of each.
+pub(crate) struct Servers {
+    pub(crate) backend: String,
+    pub(crate) impostor: String,
+    pub(crate) interceptor: String,
+}
+
+/// What the servers saw of a client.
+pub(crate) struct Seen {
+    /// How often the interceptor was told that its certificate is not accepted.
+    pub(crate) alerts: usize,
+    /// How many requests got through to the interceptor; the one that was only reported may.
+    pub(crate) intercepted: usize,
+    /// Whether the backend saw the connection of the replaced pin set end.
+    pub(crate) cut: Option<bool>,
+}
+
+struct Real {
+    processes: Vec<Child>,
+    logs: PathBuf,
+}
+
+impl Drop for Real {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            let _gone = process.kill();
+            let _reaped = process.wait();
+        }
+    }
+}
+
+impl Place {
+    pub(crate) fn new(work: &Path, real: bool) -> Result<Self, String> {
+        let testkit = Testkit::start().map_err(|e| format!("the testkit: {e}"))?;
+        let io = |e: std::io::Error| format!("{}: {e}", work.display());
+        fs::create_dir_all(work).map_err(io)?;
+        let work = work.canonicalize().map_err(io)?;
+        testkit.pki().write_to(&work.join("pki")).map_err(io)?;
+        let mut roots = vec![fs::read_to_string(work.join("pki/root.pem")).map_err(io)?];
+
+        let address = |name: &str| testkit.server(name).addr().to_string();
+        let mut servers = Servers {
+            backend: address("backend"),
+            impostor: address("impostor"),
+            interceptor: address("interceptor"),
+        };
+        let real = if real {
+            let real = Real::start(&work, &mut servers)?;
+            let authority = work.join("mitmproxy/mitmproxy-ca-cert.pem");
+            roots.push(fs::read_to_string(authority).map_err(io)?);
+            Some(real)
+        } else {
+            roots.push(fs::read_to_string(work.join("pki/other_root.pem")).map_err(io)?);
+            None
+        };
+        fs::write(work.join("roots.pem"), roots.concat()).map_err(io)?;
+
+        let pins = |mode: &str, leaf: &str, ca: &str| {
+            let digest = |name: &str| testkit.pki().pin(name).replace("sha256/", "");
+            let in_use = json!({ "sha256": digest(leaf), "at": "leaf", "label": "in use" });
+            let spare = json!({ "sha256": digest(ca), "at": "ca", "state": "backup" });
+            let host = json!({ "host": HOST, "mode": mode, "pins": [in_use, spare] });
+            format!("{:#}\n", json!({ "schema": 1, "version": 1, "hosts": [host] }))
+        };
+        for (file, mode, leaf, ca) in [
+            ("pins.json", "enforce", "backend", "intermediate"),
+            ("report.json", "report_only", "backend", "intermediate"),
+            // After a rotation: neither the key in use nor its authority.
+            ("changed.json", "enforce", "rotated", "private_root"),
+        ] {
+            fs::write(work.join(file), pins(mode, leaf, ca)).map_err(io)?;
+        }
+        Ok(Self { work, servers, testkit, real })
+    }
+
+    pub(crate) fn description(&self) -> String {
+        match &self.real {
+            Some(_) => "nginx as backend and impostor, mitmproxy as interceptor".to_owned(),
+            None => "the testkit as backend, impostor and interceptor".to_owned(),
+        }
+    }
+
+    /// Begins a client: what the servers saw until now is another's.
+    pub(crate) fn forget(&self) -> Result<(), String> {
+        match &self.real {
+            Some(real) => real.forget(),
+            None => {
+                for name in ["backend", "interceptor"] {
+                    self.testkit.server(name).clear();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn seen(&self, keeps_connections: bool) -> Result<Seen, String> {
+        match &self.real {
+            Some(real) => real.seen(),
+            None => Ok(self.seen_by_testkit(keeps_connections)),
+        }
+    }
+
+    fn seen_by_testkit(&self, keeps_connections: bool) -> Seen {
+        let interceptor = self.testkit.server("interceptor");
+        let alerted = |events: &[Event]| count(events, "alert") > 0;
+        // Alerts arrive when the client is gone already.
+        let events = interceptor.wait_for(alerted, PATIENCE).unwrap_or_default();
+        let backend = self.testkit.server("backend");
+        let cut = keeps_connections.then(|| {
+            let first = |events: &[Event]| {
+                let closed = events.iter().position(|e| matches!(e, Event::Closed { .. }));
+                let refused = events.iter().position(|e| matches!(e, Event::Alert { .. }));
+                // The old connection ends before the new one is even refused.
+                closed.zip(refused).is_some_and(|(closed, refused)| closed < refused)
+            };
+            backend.wait_for(first, PATIENCE).is_some()
+        });
+        Seen { alerts: count(&events, "alert"), intercepted: count(&events, "request"), cut }
+    }
+}
+
+fn count(events: &[Event], kind: &str) -> usize {
+    events.iter().filter(|event| event.kind() == kind).count()
+}
+
+impl Real {
+    fn start(work: &Path, servers: &mut Servers) -> Result<Self, String> {
+        let logs = work.join("logs");
+        fs::create_dir_all(&logs).map_err(|e| format!("{}: {e}", logs.display()))?;
+        let mut real = Self { processes: Vec::new(), logs };
+        let [backend, impostor, interceptor] = free_ports()?;
+
+        let configuration = work.join("nginx.conf");
+        fs::write(&configuration, nginx(work, backend, impostor)).map_err(|e| e.to_string())?;
+        real.spawn(Command::new("nginx").arg("-c").arg(&configuration).arg("-p").arg(work))?;
+        real.spawn(
+            Command::new("mitmdump")
+                .args(["--mode", &format!("reverse:https://127.0.0.1:{backend}")])
+                .args(["--listen-host", "127.0.0.1", "--listen-port", &interceptor.to_string()])
+                .args(["--ssl-insecure", "--set", "flow_detail=1", "--set"])
+                .arg(format!("confdir={}", work.join("mitmproxy").display())),
+        )?;
+        for port in [backend, impostor, interceptor] {
+            await_port(port)?;
+        }
+        let address = |port: u16| format!("127.0.0.1:{port}");
+        (servers.backend, servers.impostor) = (address(backend), address(impostor));
+        servers.interceptor = address(interceptor);
+        Ok(real)
+    }
+
+    fn spawn(&mut self, command: &mut Command) -> Result<(), String> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let log = self.logs.join(format!("{name}.out"));
+        let log = fs::File::create(log).map_err(|e| e.to_string())?;
+        let errors = log.try_clone().map_err(|e| e.to_string())?;
+        let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
+        self.processes.push(child.map_err(|e| format!("{name}: {e}"))?);
+        Ok(())
+    }
+
+    fn forget(&self) -> Result<(), String> {
+        for log in ["access.log", "mitmdump.out", "error.log"] {
+            // Truncated in place: their writers append.
+            fs::File::create(self.logs.join(log)).map_err(|e| format!("{log}: {e}"))?;
+        }
+        Ok(())
+    }
+
+    /// mitmproxy says "Client TLS handshake failed" where the client broke it off, and passes
+    /// requests on to nginx, which lists them with the name of their forwarder.
+    fn seen(&self) -> Result<Seen, String> {
+        let mut proxy = String::new();
+        let begun = Instant::now();
+        while !proxy.contains("TLS handshake failed") && begun.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(50));
+            proxy = self.log("mitmdump.out")?;
+        }
+        let failed = proxy.lines().filter(|line| line.contains("TLS handshake failed"));
+        let requests = proxy.lines().filter(|line| line.contains("GET https://"));
+        Ok(Seen { alerts: failed.count(), intercepted: requests.count(), cut: None })
+    }
+
+    fn log(&self, name: &str) -> Result<String, String> {
+        let bytes = fs::read(self.logs.join(name)).map_err(|e| format!("{name}: {e}"))?;
+        // A truncated log begins with the hole where its text was.
+        Ok(String::from_utf8_lossy(&bytes).trim_start_matches('\0').to_owned())
+    }
+}
+
+fn nginx(work: &Path, backend: u16, impostor: u16) -> String {
+    let work = work.display();
+    let server = |port: u16, chain: &str| {
+        format!(
+            "  server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_certificate {work}/pki/{chain}.chain.pem;
+    ssl_certificate_key {work}/pki/{chain}.key.pem;
+    return 200 'ok';
+  }}
+"
+        )
+    };
+    format!(
+        "daemon off;
+error_log {work}/logs/error.log info;
+pid {work}/nginx.pid;
+events {{}}
+http {{
+  access_log {work}/logs/access.log;
+  client_body_temp_path {work}/tmp; proxy_temp_path {work}/tmp; fastcgi_temp_path {work}/tmp;
+  uwsgi_temp_path {work}/tmp; scgi_temp_path {work}/tmp;
+{}{}}}
+",
+        server(backend, "backend"),
+        server(impostor, "impostor"),
+    )
+}
+
+fn free_ports<const N: usize>() -> Result<[u16; N], String> {
+    // Held together, so that they differ.
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0"));
+    let mut ports = [0; N];
+    for (port, listener) in ports.iter_mut().zip(&listeners) {
+        let listener = listener.as_ref().map_err(|e| format!("no free port: {e}"))?;
+        *port = listener.local_addr().map_err(|e| e.to_string())?.port();
+    }
+    Ok(ports)
+}
+
+fn await_port(port: u16) -> Result<(), String> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) {
+            let _closed = stream.flush();
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Err(format!("nothing listens on port {port}"))
+}
