@@ -4,6 +4,7 @@
 //! generates from this crate. Types here mirror `pinfold-core` one to one and decide nothing.
 
 #![deny(missing_docs)]
+#![allow(clippy::result_large_err)] // UniFFI wants its records by value; these results are rare
 
 mod client;
 mod failure;

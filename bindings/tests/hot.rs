@@ -1,6 +1,7 @@
 //! The hot path as Kotlin calls it: ids that are stale, buffers that are too small, input that is
 //! damaged.
-#![allow(unsafe_code, missing_docs)] // it is called as C would
+#![allow(unsafe_code)] // it is called as C would
+#![allow(clippy::result_large_err)] // see the crate
 
 use std::sync::Arc;
 

@@ -103,9 +103,10 @@ mod tests {
     fn wakes_what_came_before_and_what_comes_after() {
         let (before, after) = (Arc::new(Count::default()), Arc::new(Count::default()));
         let token = CancelToken::new();
+        let other_hand = token.clone();
         token.watch(&before);
         token.watch(&before);
-        token.clone().cancel();
+        other_hand.cancel();
         token.watch(&after);
         assert!(token.is_cancelled());
         assert_eq!(before.0.load(Ordering::SeqCst), 1);

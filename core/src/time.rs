@@ -59,7 +59,7 @@ fn digits(text: &[u8]) -> Option<u64> {
 }
 
 fn seconds(year: u64, month: u64, day: u64, [h, m, s]: [u64; 3]) -> Option<u64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = is_leap(year);
     let length = match month {
         2 => 28 + u64::from(leap),
         4 | 6 | 9 | 11 => 30,
@@ -72,8 +72,7 @@ fn seconds(year: u64, month: u64, day: u64, [h, m, s]: [u64; 3]) -> Option<u64> 
     if year < 1970 {
         return Some(0);
     }
-    let before =
-        (1970..year).map(|y| 365 + u64::from(y % 4 == 0 && (y % 100 != 0 || y % 400 == 0)));
+    let before = (1970..year).map(|y| 365 + u64::from(is_leap(y)));
     let days_before_month = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
     let days = before.sum::<u64>()
         + days_before_month[month as usize - 1]
@@ -81,6 +80,10 @@ fn seconds(year: u64, month: u64, day: u64, [h, m, s]: [u64; 3]) -> Option<u64> 
         + day
         - 1;
     Some(days * 86_400 + h * 3_600 + m * 60 + s)
+}
+
+fn is_leap(year: u64) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
 #[cfg(test)]

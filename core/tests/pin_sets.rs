@@ -1,5 +1,4 @@
 //! Pin sets as files: what is accepted, and where an error points.
-#![allow(missing_docs)]
 
 use pinfold_core::PinSet;
 use pinfold_core::pin::{Mode, PinAt, Trust};
@@ -63,6 +62,7 @@ fn every_error_names_its_place() {
         ("\u{feff}{}".to_owned(), "document"),
         ("[]".to_owned(), "document"),
         ("{}".to_owned(), "document"),
+        ("{".to_owned(), "document"),
         (r#"{"schema":1}"#.to_owned(), "document"),
         (r#"{"schema":2,"hosts":[]}"#.to_owned(), "schema"),
         (r#"{"schema":1.0,"hosts":[]}"#.to_owned(), "schema"),
@@ -150,6 +150,7 @@ fn every_error_names_its_place() {
             ),
             "hosts[0].pins[0].cert",
         ),
+        (r#"{"schema":1,"note":"a\u0000b","hosts":[]}"#.to_owned(), "note"),
         (with_host(r#","mode":"off","mode":"enforce""#), "hosts[0]"),
         (with_host(r#","include_subdomain":true"#), "hosts[0].include_subdomain"),
         (with_host(r#","enforce_percent":50"#), "hosts[0].enforce_percent"),

@@ -348,8 +348,12 @@ fn add_public_roots(pins: &[Pin], roots: &mut Vec<PinnedRoot>) {
 fn add_public_roots(_: &[Pin], _: &mut Vec<PinnedRoot>) {}
 
 fn check_text(place: &str, text: Option<&str>) -> Result<(), Error> {
-    if text.is_some_and(|t| t.len() > MAX_TEXT) {
+    let Some(text) = text else { return Ok(()) };
+    if text.len() > MAX_TEXT {
         return Err(Error::pin_set(place, format!("longer than {MAX_TEXT} bytes")));
+    }
+    if text.contains(char::is_control) {
+        return Err(Error::pin_set(place, "contains a control character"));
     }
     Ok(())
 }

@@ -178,7 +178,8 @@ impl PinSetSpec {
         let mut reader = serde_json::Deserializer::from_slice(json);
         let spec: Self = serde_path_to_error::deserialize(&mut reader).map_err(|e| {
             let place = match e.path().to_string() {
-                path if path == "." => "document".to_owned(),
+                // What serde_path_to_error says of the whole, and of a place before it knows one.
+                path if path == "." || path == "?" => "document".to_owned(),
                 path => path,
             };
             Error::pin_set(place, e.inner().to_string())

@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, recv};
+#[cfg(not(target_vendor = "apple"))]
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use rustls::{CertificateError, ClientConfig, ClientConnection, OtherError};
 use rustls_pki_types::ServerName;
 use ureq::unversioned::transport::{
@@ -240,7 +242,7 @@ impl Drop for PinnedTransport {
         self.session.send_close_notify();
         // Politeness only, so it may neither wait nor fail.
         if self.socket.stream.set_nonblocking(true).is_ok() {
-            let _unsent = self.session.write_tls(&mut &*self.socket.stream);
+            let _unsent = self.session.write_tls(&mut Once(&self.socket.stream));
         }
         let _closed = self.socket.stream.shutdown(Shutdown::Both);
     }
@@ -365,12 +367,45 @@ impl Write for Socket {
         self.until_deadline(
             TcpStream::set_write_timeout,
             |s| &mut s.write_timeout,
-            |mut stream| stream.write_vectored(slices),
+            |stream| send(stream, slices),
         )
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// A socket that is written to once, whatever comes of it.
+struct Once<'a>(&'a TcpStream);
+
+impl Write for Once<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        send(self.0, &[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        send(self.0, slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes without SIGPIPE: where the peer has closed, `writev` would end every process that does not
+/// ignore that signal, and only programs written in Rust do by themselves.
+fn send(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    #[cfg(not(target_vendor = "apple"))]
+    {
+        let mut nothing = SendAncillaryBuffer::default();
+        Ok(sendmsg(stream, slices, &mut nothing, SendFlags::NOSIGNAL)?)
+    }
+    // There it is a property of the socket: `eyeballs.rs` sets it.
+    #[cfg(target_vendor = "apple")]
+    {
+        let mut stream = stream;
+        stream.write_vectored(slices)
     }
 }
 

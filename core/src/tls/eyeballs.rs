@@ -9,7 +9,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -76,8 +76,10 @@ fn race(
     let mut waiting = VecDeque::from_iter(known);
     let mut lookup = None;
     if known.is_none() {
-        lookup =
-            Some(look_up(resolve, waker.clone()).map_err(|e| failed(format!("no thread: {e}")))?);
+        lookup = Some(
+            look_up(resolve, Arc::downgrade(&waker))
+                .map_err(|e| failed(format!("no thread: {e}")))?,
+        );
     }
     let mut attempts: Vec<TcpStream> = Vec::new();
     let mut next_attempt = Instant::now();
@@ -134,14 +136,17 @@ fn race(
 
 fn look_up(
     resolve: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
-    waker: Arc<Waker>,
+    waker: Weak<Waker>,
 ) -> io::Result<Arc<Lookup>> {
     let lookup = Arc::new(Lookup::default());
     let answer = lookup.clone();
     let run = move || {
         let result = resolve();
         *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        waker.wake();
+        // Gone, where nobody waits any more.
+        if let Some(waker) = waker.upgrade() {
+            waker.wake();
+        }
     };
     thread::Builder::new().name("pinfold-lookup".into()).spawn(run)?;
     Ok(lookup)

@@ -13,6 +13,9 @@ use crate::pin::{
     CertSha256, HostPolicy, MatchedPin, PathCertificate, PinAt, PinDigest, SpkiSha256,
 };
 
+/// Whether a valid path will do; an error makes webpki go on to others.
+type Check<'a> = dyn Fn(&VerifiedPath<'_>) -> Result<(), webpki::Error> + 'a;
+
 /// What a server presented, and when.
 pub(super) struct Presented<'a> {
     pub(super) end_entity: &'a EndEntityCert<'a>,
@@ -127,7 +130,7 @@ impl Presented<'_> {
     fn build<'p>(
         &'p self,
         anchors: &'p [TrustAnchor<'_>],
-        check: Option<&dyn Fn(&VerifiedPath<'_>) -> Result<(), webpki::Error>>,
+        check: Option<&Check<'_>>,
     ) -> Result<VerifiedPath<'p>, webpki::Error> {
         self.end_entity.verify_for_usage(
             self.algorithms.all,

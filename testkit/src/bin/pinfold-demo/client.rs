@@ -95,6 +95,10 @@ fn run_shell(command: &str, place: &Place) -> Result<Outcomes, String> {
     if !output.status.success() {
         return Err(format!("{command}: {}\n{text}", output.status));
     }
-    let pair = |line: &str| line.split_once(' ').map(|(step, o)| (step.to_owned(), o.to_owned()));
+    let pair = |line: &str| {
+        // Debian's Maven resets the colours of a terminal that is not there.
+        let line = line.replace("\x1b[0m", "");
+        line.split_once(' ').map(|(step, outcome)| (step.to_owned(), outcome.to_owned()))
+    };
     Ok(text.lines().filter_map(pair).collect())
 }

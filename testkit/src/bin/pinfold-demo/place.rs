@@ -37,6 +37,10 @@ pub(crate) struct Seen {
     pub(crate) intercepted: usize,
     /// Whether the backend saw the connection of the replaced pin set end.
     pub(crate) cut: Option<bool>,
+    /// Whether the backend was told, by an alert, that the changed pin set refuses it.
+    pub(crate) refused: bool,
+    /// How many requests of the client itself the backend got: only the first is due.
+    pub(crate) requests: usize,
 }
 
 struct Real {
@@ -119,7 +123,7 @@ impl Place {
 
     pub(crate) fn seen(&self, keeps_connections: bool) -> Result<Seen, String> {
         match &self.real {
-            Some(real) => real.seen(),
+            Some(real) => real.seen(keeps_connections),
             None => Ok(self.seen_by_testkit(keeps_connections)),
         }
     }
@@ -128,8 +132,10 @@ impl Place {
         let interceptor = self.testkit.server("interceptor");
         let alerted = |events: &[Event]| count(events, "alert") > 0;
         // Alerts arrive when the client is gone already.
-        let events = interceptor.wait_for(alerted, PATIENCE).unwrap_or_default();
+        let intercepted = interceptor.wait_for(alerted, PATIENCE).unwrap_or_default();
         let backend = self.testkit.server("backend");
+        let events = backend.wait_for(alerted, PATIENCE).unwrap_or_default();
+        let (refused, requests) = (count(&events, "alert") == 1, count(&events, "request"));
         let cut = keeps_connections.then(|| {
             let first = |events: &[Event]| {
                 let closed = events.iter().position(|e| matches!(e, Event::Closed { .. }));
@@ -139,7 +145,13 @@ impl Place {
             };
             backend.wait_for(first, PATIENCE).is_some()
         });
-        Seen { alerts: count(&events, "alert"), intercepted: count(&events, "request"), cut }
+        Seen {
+            alerts: count(&intercepted, "alert"),
+            intercepted: count(&intercepted, "request"),
+            cut,
+            refused,
+            requests,
+        }
     }
 }
 
@@ -192,17 +204,33 @@ impl Real {
     }
 
     /// mitmproxy says "Client TLS handshake failed" where the client broke it off, and passes
-    /// requests on to nginx, which lists them with the name of their forwarder.
-    fn seen(&self) -> Result<Seen, String> {
-        let mut proxy = String::new();
+    /// requests on to nginx. nginx names the alert (46 is certificate_unknown, RFC 8446 §6.2) and
+    /// lists the requests: the pinned one and the one that mitmproxy passed on.
+    fn seen(&self, keeps_connections: bool) -> Result<Seen, String> {
+        let proxy = self.await_line("mitmdump.out", "TLS handshake failed")?;
+        let nginx = self.await_line("error.log", "SSL alert number 46")?;
+        let failed = proxy.lines().filter(|line| line.contains("TLS handshake failed")).count();
+        let intercepted = proxy.lines().filter(|line| line.contains("GET https://")).count();
+        let refused = nginx.contains("SSL alert number 46");
+        // What mitmproxy passed on is its own, not the client's.
+        let requests = self.log("access.log")?.lines().count().saturating_sub(intercepted);
+        let cut = keeps_connections.then(|| {
+            let closed = nginx.find("closed keepalive connection");
+            closed.zip(nginx.find("SSL alert number 46")).is_some_and(|(cut, told)| cut < told)
+        });
+        Ok(Seen { alerts: failed, intercepted, cut, refused, requests })
+    }
+
+    /// The log, once it says so or patience is at its end.
+    fn await_line(&self, log: &str, text: &str) -> Result<String, String> {
         let begun = Instant::now();
-        while !proxy.contains("TLS handshake failed") && begun.elapsed() < PATIENCE {
+        loop {
+            let log = self.log(log)?;
+            if log.contains(text) || begun.elapsed() > PATIENCE {
+                return Ok(log);
+            }
             thread::sleep(Duration::from_millis(50));
-            proxy = self.log("mitmdump.out")?;
         }
-        let failed = proxy.lines().filter(|line| line.contains("TLS handshake failed"));
-        let requests = proxy.lines().filter(|line| line.contains("GET https://"));
-        Ok(Seen { alerts: failed.count(), intercepted: requests.count(), cut: None })
     }
 
     fn log(&self, name: &str) -> Result<String, String> {

@@ -6,7 +6,7 @@ use crate::place::Seen;
 /// Each step with what it shows and the outcome that it must have.
 const STEPS: &[(&str, &str, &str)] = &[
     ("pinned", "the backend with its pinned key", "match"),
-    ("impostor", "an impostor with a certificate of nobody's", "certificate_unknown_issuer"),
+    ("impostor", "an impostor, issued by nobody known", "certificate_unknown_issuer"),
     ("interceptor", "an interceptor whom the device trusts", "pin_mismatch"),
     ("report_only", "the same, where the pin set only reports", "report_only"),
     ("changed", "the backend, after the pin set has changed", "pin_mismatch"),
@@ -24,41 +24,44 @@ impl Table {
 
     /// Prints the table; whether all of it is as it should be.
     pub(crate) fn print(&self, place: &str) -> bool {
-        println!("\nA client with pins, against {place}:\n");
+        println!("\nClients with pins, against {place}:\n");
+        let names = self.columns.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>();
+        row("a request to", "must end with", &names);
         let mut good = true;
         for (step, shows, expected) in STEPS {
-            println!("{shows}");
-            for (name, outcomes, _) in &self.columns {
-                let outcome = outcomes.get(*step).map_or("nothing", String::as_str);
-                good &= row(name, outcome, expected);
-            }
+            let cell = |outcomes: &Outcomes| match outcomes.get(*step) {
+                Some(outcome) if outcome == expected => "ok".to_owned(),
+                Some(outcome) => format!("WRONG: {outcome}"),
+                None => "WRONG: nothing".to_owned(),
+            };
+            let cells = self.columns.iter().map(|(_, outcomes, _)| cell(outcomes));
+            good &= row(shows, expected, &cells.collect::<Vec<_>>());
         }
-        println!("what the servers saw");
-        for (name, _, seen) in &self.columns {
-            let Seen { alerts, intercepted, cut } = seen;
-            let requests = format!("{intercepted} request at the interceptor (the reported one)");
-            good &= row(name, &requests, "1 request at the interceptor (the reported one)");
-            let refused =
-                if *alerts == 1 { "its certificate refused by a TLS alert" } else { "no alert" };
-            good &= row(name, refused, "its certificate refused by a TLS alert");
-            if let Some(cut) = cut {
-                let connection = if *cut {
-                    "the live connection cut by the change"
-                } else {
-                    "a connection left open"
-                };
-                good &= row(name, connection, "the live connection cut by the change");
-            }
+        println!();
+        row("the server", "must see", &names);
+        for (server, sees, seen) in [
+            ("interceptor", "a TLS alert", (|s| Some(s.alerts == 1)) as fn(&Seen) -> Option<bool>),
+            ("interceptor", "no request but the reported one", |s| Some(s.intercepted == 1)),
+            ("backend", "a TLS alert", |s| Some(s.refused)),
+            ("backend", "no byte of the refused request", |s| Some(s.requests == 1)),
+            ("backend", "the live connection cut by the change", |s| s.cut),
+        ] {
+            let cell = |of: &Seen| match seen(of) {
+                Some(true) => "ok".to_owned(),
+                Some(false) => "WRONG".to_owned(),
+                None => "-".to_owned(),
+            };
+            let cells = self.columns.iter().map(|(.., of)| cell(of));
+            good &= row(server, sees, &cells.collect::<Vec<_>>());
         }
         println!("\n{}", if good { "All as it should be." } else { "NOT as it should be." });
         good
     }
 }
 
-fn row(name: &str, outcome: &str, expected: &str) -> bool {
-    let good = outcome == expected;
-    let mark = if good { "ok" } else { "WRONG" };
-    let wanted = if good { String::new() } else { format!("   expected {expected}") };
-    println!("  {mark:<5}  {name:<12}  {outcome}{wanted}");
-    good
+/// Prints a row; whether nothing in it is wrong.
+fn row(first: &str, second: &str, cells: &[String]) -> bool {
+    let cells_text: String = cells.iter().map(|cell| format!("  {cell:<14}")).collect();
+    println!("{}", format!("  {first:<43} {second:<38}{cells_text}").trim_end());
+    !cells.iter().any(|cell| cell.starts_with("WRONG"))
 }

@@ -1,0 +1,36 @@
+package dev.pinfold
+
+import java.io.Serializable
+
+/**
+ * What a support desk needs to see about a refused certificate. Nothing here is secret: pins and
+ * names of a server are public.
+ *
+ * @property host The host asked for.
+ * @property rule The pin set's entry that applied, or none.
+ * @property presentedPin The pin (RFC 7469 §2.4) of the end-entity certificate that the server
+ *   presented, where it could be read.
+ * @property expectedPins The pins that would have been accepted.
+ * @property subject The subject of that certificate.
+ * @property issuer Who issued it: the first thing to look at when somebody is in the middle.
+ * @property pinSetVersion The version of the pin set, where it has one.
+ */
+public class CertificateFacts(
+    public val host: String,
+    public val rule: String? = null,
+    public val presentedPin: String? = null,
+    public val expectedPins: List<String> = emptyList(),
+    public val subject: String? = null,
+    public val issuer: String? = null,
+    public val pinSetVersion: Long? = null,
+) : Serializable {
+    /** Every fact, for a log. */
+    override fun toString(): String =
+        "CertificateFacts(host=$host, rule=$rule, presentedPin=$presentedPin, " +
+            "expectedPins=$expectedPins, subject=$subject, issuer=$issuer, " +
+            "pinSetVersion=$pinSetVersion)"
+
+    private companion object {
+        const val serialVersionUID = 1L
+    }
+}

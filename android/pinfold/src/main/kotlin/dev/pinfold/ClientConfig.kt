@@ -1,0 +1,117 @@
+package dev.pinfold
+
+import dev.pinfold.internal.ClientSettings
+import dev.pinfold.internal.ConnectTo
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
+
+/**
+ * What a [PinnedClient] is told when it is made. What is out of range is refused by its constructor
+ * with [PinfoldException.InvalidConfig].
+ */
+@PinfoldDsl
+public class ClientConfig internal constructor() {
+    /**
+     * Whether hosts without an entry in the pin set are refused, so that a forgotten entry is an
+     * error on the first request and not a host without pins.
+     */
+    public var denyUnpinned: Boolean = true
+
+    /** The authorities behind [Trust.SYSTEM_AND_PIN]. */
+    public var roots: Roots = Roots.System
+
+    /** For name lookup, TCP and TLS together: from 1 ms to 24 hours. */
+    public var connectTimeout: Duration = 10.seconds
+
+    /** For a whole call, with redirects and the body: from 1 ms to 24 hours. */
+    public var timeout: Duration = 30.seconds
+
+    /**
+     * The largest body accepted, in bytes and counted after gzip; at most 1 GiB, because bodies
+     * are held in memory.
+     */
+    public var maxResponseBytes: Long = 16L shl 20
+
+    /** How many redirects are followed, at most 50. With 0 a redirect is a response like others. */
+    public var maxRedirects: Int = 10
+
+    /** The `User-Agent` header; `pinfold/VERSION` without one. */
+    public var userAgent: String? = null
+
+    private val addresses = mutableListOf<Triple<String, Int, String>>()
+
+    /**
+     * Connects elsewhere instead of looking a name up, as curl's `--connect-to` does: for staging
+     * servers and tests. Trust, host name and pins are judged as ever.
+     *
+     * @param host The name in the URL.
+     * @param port The port in the URL, 443 where it has none.
+     * @param address `IP:PORT` to connect to.
+     */
+    public fun connectTo(
+        host: String,
+        port: Int,
+        address: String,
+    ) {
+        addresses += Triple(host, port, address)
+    }
+
+    internal fun settings() =
+        ClientSettings(
+            denyUnpinned = denyUnpinned,
+            roots = roots.toFfi(),
+            connectTimeoutMs = millis("connect_timeout", connectTimeout),
+            timeoutMs = millis("timeout", timeout),
+            maxResponseBytes =
+                maxResponseBytes
+                    .also { check("max_response_bytes", it in 0..MAX_BYTES, "not up to 1 GiB") }
+                    .toULong(),
+            maxRedirects =
+                maxRedirects.also { check("max_redirects", it >= 0, "negative") }.toUInt(),
+            userAgent = userAgent?.wellFormed(),
+            connectTo =
+                addresses.mapIndexed { i, (host, port, address) ->
+                    check("connect_to[$i]", port in 1..MAX_PORT, "its port is not 1 to $MAX_PORT")
+                    ConnectTo(host.wellFormed(), port.toUShort(), address.wellFormed())
+                },
+        )
+
+    private fun millis(
+        setting: String,
+        timeout: Duration,
+    ): ULong {
+        check(setting, !timeout.isNegative(), "negative")
+        return timeout.toMillis()
+    }
+
+    private fun check(
+        setting: String,
+        holds: Boolean,
+        reason: String,
+    ) {
+        if (!holds) throw PinfoldException.InvalidConfig("setting $setting: $reason", setting)
+    }
+
+    private companion object {
+        const val MAX_BYTES = 1L shl 30
+        const val MAX_PORT = 65_535
+    }
+}
+
+/** The authorities behind [Trust.SYSTEM_AND_PIN]. */
+public sealed interface Roots {
+    /** The operating system's. */
+    public data object System : Roots
+
+    /** Mozilla's, as compiled into the library. */
+    public data object Bundled : Roots
+
+    /**
+     * These and no others.
+     *
+     * @property certificates In DER.
+     */
+    public class Only(
+        public val certificates: List<ByteArray>,
+    ) : Roots
+}

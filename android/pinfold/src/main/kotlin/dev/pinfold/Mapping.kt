@@ -1,0 +1,106 @@
+package dev.pinfold
+
+import dev.pinfold.internal.RequestHead
+import dev.pinfold.internal.ResponseHead
+import kotlin.time.Duration
+import dev.pinfold.internal.Header as FfiHeader
+import dev.pinfold.internal.Mode as FfiMode
+import dev.pinfold.internal.PinAt as FfiPinAt
+import dev.pinfold.internal.PinState as FfiPinState
+import dev.pinfold.internal.Pinning as FfiPinning
+import dev.pinfold.internal.Roots as FfiRoots
+import dev.pinfold.internal.Trust as FfiTrust
+
+internal val Request.bodySize: Int get() = body?.size ?: 0
+
+internal fun Request.toHead(): RequestHead {
+    if (timeout?.isNegative() == true) {
+        throw PinfoldException.InvalidRequest("request, timeout: negative", "timeout")
+    }
+    return RequestHead(
+        method = method.name,
+        url = url.wellFormed(),
+        headers =
+            headers.map {
+                FfiHeader(it.name.wellFormed(), it.value.wellFormed(), it.isSensitive)
+            },
+        timeoutMs = timeout?.toMillis(),
+        hasBody = body != null,
+    )
+}
+
+internal fun ResponseHead.toResponse(body: ByteArray) =
+    Response(
+        status = status.toInt(),
+        url = url,
+        headers = headers.map { Header(it.name, it.value) },
+        body = body,
+        pinning = pinning.toPublic(),
+    )
+
+private fun FfiPinning.toPublic(): Pinning =
+    when (this) {
+        is FfiPinning.Matched -> Pinning.Matched(rule, pin, at.toPublic(), state.toPublic())
+        is FfiPinning.ReportOnly -> Pinning.ReportOnly(mismatch.toPinMismatch())
+        is FfiPinning.Off -> Pinning.Off(rule)
+        is FfiPinning.Lapsed -> Pinning.Lapsed(rule)
+        FfiPinning.NotPinned -> Pinning.NotPinned
+    }
+
+private fun FfiPinAt.toPublic() =
+    when (this) {
+        FfiPinAt.LEAF -> PinAt.LEAF
+        FfiPinAt.CA -> PinAt.CA
+        FfiPinAt.ANY -> PinAt.ANY
+    }
+
+private fun FfiPinState.toPublic() =
+    when (this) {
+        FfiPinState.ACTIVE -> PinState.ACTIVE
+        FfiPinState.BACKUP -> PinState.BACKUP
+        FfiPinState.RETIRING -> PinState.RETIRING
+    }
+
+internal fun Mode.toFfi() =
+    when (this) {
+        Mode.ENFORCE -> FfiMode.ENFORCE
+        Mode.REPORT_ONLY -> FfiMode.REPORT_ONLY
+        Mode.OFF -> FfiMode.OFF
+    }
+
+internal fun Trust.toFfi() =
+    when (this) {
+        Trust.SYSTEM_AND_PIN -> FfiTrust.SYSTEM_AND_PIN
+        Trust.PRIVATE_CA -> FfiTrust.PRIVATE_CA
+        Trust.PIN_ONLY -> FfiTrust.PIN_ONLY
+    }
+
+internal fun PinAt.toFfi() =
+    when (this) {
+        PinAt.LEAF -> FfiPinAt.LEAF
+        PinAt.CA -> FfiPinAt.CA
+        PinAt.ANY -> FfiPinAt.ANY
+    }
+
+internal fun PinState.toFfi() =
+    when (this) {
+        PinState.ACTIVE -> FfiPinState.ACTIVE
+        PinState.BACKUP -> FfiPinState.BACKUP
+        PinState.RETIRING -> FfiPinState.RETIRING
+    }
+
+internal fun Roots.toFfi() =
+    when (this) {
+        Roots.System -> FfiRoots.System
+        Roots.Bundled -> FfiRoots.Bundled
+        is Roots.Only -> FfiRoots.Only(certificates)
+    }
+
+/** Whole milliseconds, rounded up, so that only zero is zero. */
+internal fun Duration.toMillis(): ULong {
+    val whole = inWholeMilliseconds
+    val isWhole = inWholeNanoseconds % NANOS_PER_MILLI == 0L
+    return (if (isWhole || whole == Long.MAX_VALUE) whole else whole + 1).toULong()
+}
+
+private const val NANOS_PER_MILLI = 1_000_000L

@@ -1,0 +1,214 @@
+package dev.pinfold
+
+import java.io.IOException
+
+/**
+ * Why a call failed: one subclass for each thing that an app does differently.
+ *
+ * No message holds a request's body, header values or query, so it may be logged.
+ *
+ * ```
+ * try {
+ *     client.get("https://api.example.com/v1/me")
+ * } catch (e: PinfoldException.PinMismatch) {
+ *     log("somebody is in the middle: ${e.facts.issuer}")
+ * } catch (e: PinfoldException.Timeout) {
+ *     retryLater()
+ * }
+ * ```
+ *
+ * @property code The stable code: lower case, never renamed, the same in every language.
+ * @property message What happened, for a log; never empty.
+ * @property host The host concerned, where there is one.
+ * @property place Where in the caller's input the fault is, such as `hosts[0].pins[1].sha256`,
+ *   where it is there.
+ */
+public sealed class PinfoldException(
+    public val code: String,
+    override val message: String,
+    public val host: String? = null,
+    public val place: String? = null,
+) : IOException(message) {
+    /**
+     * The caller cancelled by [CancelToken]; never used for anything else. A cancelled coroutine
+     * sees `CancellationException` instead.
+     */
+    public class Cancelled(
+        message: String,
+    ) : PinfoldException("cancelled", message)
+
+    /** The client was closed before or during the request. */
+    public class ClientClosed(
+        message: String,
+    ) : PinfoldException("client_closed", message)
+
+    /** No address of the host accepted a TCP connection. */
+    public class ConnectFailed(
+        message: String,
+        host: String,
+    ) : PinfoldException("connect_failed", message, host)
+
+    /** The connection broke before the response was complete. */
+    public class ConnectionLost(
+        message: String,
+        host: String,
+    ) : PinfoldException("connection_lost", message, host)
+
+    /** The host's name could not be resolved. */
+    public class DnsFailed(
+        message: String,
+        host: String,
+    ) : PinfoldException("dns_failed", message, host)
+
+    /** The pin set has no entry for the host, and [ClientConfig.denyUnpinned] refuses such hosts. */
+    public class HostNotPinned(
+        message: String,
+        host: String,
+    ) : PinfoldException("host_not_pinned", message, host)
+
+    /** The server redirected to something that is not HTTPS. */
+    public class InsecureRedirect(
+        message: String,
+        host: String,
+    ) : PinfoldException("insecure_redirect", message, host)
+
+    /** A bug in Pinfold, caught before it could do harm. Please report it. */
+    public class Internal(
+        message: String,
+    ) : PinfoldException("internal", message)
+
+    /** A certificate that the app handed over, in [Roots.Only] or a pin set, is not one. */
+    public class InvalidCertificate(
+        message: String,
+        place: String,
+    ) : PinfoldException("invalid_certificate", message, place = place)
+
+    /** A setting of [ClientConfig] is out of range. */
+    public class InvalidConfig(
+        message: String,
+        place: String,
+    ) : PinfoldException("invalid_config", message, place = place)
+
+    /** A pin set was refused as a whole; the one in use, if any, stays. */
+    public class InvalidPinSet(
+        message: String,
+        place: String,
+    ) : PinfoldException("invalid_pin_set", message, place = place)
+
+    /** A request was refused before anything was sent. */
+    public class InvalidRequest(
+        message: String,
+        place: String,
+    ) : PinfoldException("invalid_request", message, place = place)
+
+    /** The server's answer is not HTTP, or its body does not decode. */
+    public class InvalidResponse(
+        message: String,
+        host: String,
+    ) : PinfoldException("invalid_response", message, host)
+
+    /** The URL cannot be requested. [place] is the URL, shortened and without its secrets. */
+    public class InvalidUrl(
+        message: String,
+        place: String,
+    ) : PinfoldException("invalid_url", message, place = place)
+
+    /** The body is larger than [ClientConfig.maxResponseBytes]. */
+    public class ResponseTooLarge(
+        message: String,
+        host: String,
+    ) : PinfoldException("response_too_large", message, host)
+
+    /** The TLS handshake failed for a reason other than the certificate. */
+    public class TlsFailed(
+        message: String,
+        host: String,
+    ) : PinfoldException("tls_failed", message, host)
+
+    /** More redirects than [ClientConfig.maxRedirects]. */
+    public class TooManyRedirects(
+        message: String,
+        host: String,
+    ) : PinfoldException("too_many_redirects", message, host)
+
+    /**
+     * The body ended early: fewer bytes than announced, or no TLS `close_notify`
+     * (RFC 8446 §6.1).
+     */
+    public class Truncated(
+        message: String,
+        host: String,
+    ) : PinfoldException("truncated", message, host)
+
+    /**
+     * Time ran out.
+     *
+     * @property phase Which of the client's timeouts it was.
+     */
+    public class Timeout(
+        message: String,
+        host: String,
+        public val phase: Phase,
+    ) : PinfoldException("timeout_${phase.name.lowercase()}", message, host) {
+        /** Which timeout ran out. */
+        public enum class Phase {
+            /** [ClientConfig.connectTimeout]: name lookup, TCP and TLS together. */
+            CONNECT,
+
+            /** [ClientConfig.timeout] or the request's own: the whole call. */
+            TOTAL,
+        }
+    }
+
+    /**
+     * The server's certificate was refused, before one byte of the request had left.
+     *
+     * @property facts What a support desk needs to see.
+     */
+    public sealed class CertificateRefused(
+        code: String,
+        message: String,
+        public val facts: CertificateFacts,
+    ) : PinfoldException(code, message, facts.host)
+
+    /**
+     * The certificate is trusted, but no pin of the host's entry is on its verified path
+     * (RFC 7469 §2.6). Somebody is in the middle, or the server's certificate has changed.
+     */
+    public class PinMismatch(
+        message: String,
+        facts: CertificateFacts,
+    ) : CertificateRefused("pin_mismatch", message, facts)
+
+    /**
+     * The certificate is not trusted; pins were not even asked.
+     *
+     * @property reason Why it is not trusted.
+     */
+    public class Untrusted(
+        message: String,
+        facts: CertificateFacts,
+        public val reason: Reason,
+    ) : CertificateRefused("certificate_${reason.name.lowercase()}", message, facts) {
+        /** Why a certificate is not trusted. */
+        public enum class Reason {
+            /** Its validity has ended, or the device's clock is ahead. */
+            EXPIRED,
+
+            /** It, or every path from it to an authority, is unusable; the message says how. */
+            INVALID,
+
+            /** Its validity has not begun, or the device's clock is behind. */
+            NOT_YET_VALID,
+
+            /** Its authority has revoked it. */
+            REVOKED,
+
+            /** No trusted authority vouches for it. */
+            UNKNOWN_ISSUER,
+
+            /** It is for another host. */
+            WRONG_HOST,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+package dev.pinfold
+
+import dev.pinfold.internal.Client
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.suspendCancellableCoroutine
+
+/**
+ * Sends requests over connections whose certificate the pin set allows.
+ *
+ * Meant to be shared: one client keeps connections alive for all its callers. Every method may be
+ * called from any thread.
+ *
+ * ```
+ * val client = PinnedClient(PinSet.parse(json)) { timeout = 10.seconds }
+ * val response = client.get("https://api.example.com/v1/me")
+ * println(response.text())
+ * ```
+ */
+public class PinnedClient private constructor(
+    private val client: Client,
+) : AutoCloseable {
+    private val id = client.id().toLong()
+    private var isClosed = false
+
+    /**
+     * Makes a client. It reads the system's authorities, so not on a main thread.
+     *
+     * @param pins Which certificates to accept; see [replacePins].
+     * @throws PinfoldException.InvalidConfig for a setting that is out of range, and where the
+     *   system's authorities cannot be used.
+     * @throws PinfoldException.InvalidCertificate for one of [Roots.Only] that is none.
+     */
+    @JvmOverloads
+    @Throws(PinfoldException::class)
+    public constructor(
+        pins: PinSet,
+        configure: ClientConfig.() -> Unit = {},
+    ) : this(
+        ClientConfig().apply(configure).settings().let { settings ->
+            translated { Client(pins.native, settings) }
+        },
+    )
+
+    /**
+     * Sends a request and waits for the whole response without blocking the caller's thread.
+     * Cancelling the coroutine closes the connection at once.
+     *
+     * @throws PinfoldException every subclass but [PinfoldException.Cancelled].
+     */
+    @Throws(PinfoldException::class, CancellationException::class)
+    public suspend fun send(request: Request): Response =
+        suspendCancellableCoroutine { continuation ->
+            val call = NativeCall(client, id)
+            continuation.invokeOnCancellation { call.cancel() }
+            call.enqueue(request, continuation)
+        }
+
+    /**
+     * Sends a request on the calling thread, which must not be a main thread. Interrupting the
+     * thread does nothing; [cancel] ends the call with [PinfoldException.Cancelled].
+     *
+     * @throws PinfoldException every subclass.
+     */
+    @JvmOverloads
+    @Throws(PinfoldException::class)
+    public fun sendBlocking(
+        request: Request,
+        cancel: CancelToken? = null,
+    ): Response {
+        val call = NativeCall(client, id)
+        try {
+            cancel?.attach(call)
+            return call.execute(request)
+        } finally {
+            cancel?.detach(call)
+            call.end()
+        }
+    }
+
+    /** Sends a DELETE request; see [send]. */
+    @Throws(PinfoldException::class, CancellationException::class)
+    public suspend fun delete(
+        url: String,
+        configure: RequestBuilder.() -> Unit = {},
+    ): Response = send(Request(Method.DELETE, url, configure))
+
+    /** Sends a GET request; see [send]. */
+    @Throws(PinfoldException::class, CancellationException::class)
+    public suspend fun get(
+        url: String,
+        configure: RequestBuilder.() -> Unit = {},
+    ): Response = send(Request(Method.GET, url, configure))
+
+    /** Sends a HEAD request; see [send]. */
+    @Throws(PinfoldException::class, CancellationException::class)
+    public suspend fun head(
+        url: String,
+        configure: RequestBuilder.() -> Unit = {},
+    ): Response = send(Request(Method.HEAD, url, configure))
+
+    /** Sends a PATCH request; see [send]. */
+    @Throws(PinfoldException::class, CancellationException::class)
+    public suspend fun patch(
+        url: String,
+        configure: RequestBuilder.() -> Unit = {},
+    ): Response = send(Request(Method.PATCH, url, configure))
+
+    /** Sends a POST request; see [send]. */
+    @Throws(PinfoldException::class, CancellationException::class)
+    public suspend fun post(
+        url: String,
+        configure: RequestBuilder.() -> Unit = {},
+    ): Response = send(Request(Method.POST, url, configure))
+
+    /** Sends a PUT request; see [send]. */
+    @Throws(PinfoldException::class, CancellationException::class)
+    public suspend fun put(
+        url: String,
+        configure: RequestBuilder.() -> Unit = {},
+    ): Response = send(Request(Method.PUT, url, configure))
+
+    /**
+     * Puts another pin set into force, at once and for good: idle connections are closed, and
+     * requests that begin after this call see only the new one. Those in flight end under the
+     * old one.
+     *
+     * @throws PinfoldException.ClientClosed after [close].
+     */
+    @Synchronized
+    @Throws(PinfoldException::class)
+    public fun replacePins(pins: PinSet) {
+        if (isClosed) throw PinfoldException.ClientClosed("the client is closed")
+        translated { client.replacePins(pins.native) }
+    }
+
+    /**
+     * Ends every call and closes every connection; later calls fail with
+     * [PinfoldException.ClientClosed]. Closing twice does nothing.
+     */
+    @Synchronized
+    override fun close() {
+        if (isClosed) return
+        isClosed = true
+        client.shutdown()
+        client.destroy()
+    }
+}

@@ -1,0 +1,143 @@
+package dev.pinfold
+
+import kotlin.time.Duration
+
+/** An HTTP method (RFC 9110 §9, RFC 5789). */
+public enum class Method {
+    /** Removes the resource. */
+    DELETE,
+
+    /** Reads the resource. */
+    GET,
+
+    /** Reads the headers that [GET] would answer with. */
+    HEAD,
+
+    /** Changes a part of the resource. */
+    PATCH,
+
+    /** Has the resource process the body. */
+    POST,
+
+    /** Replaces the resource. */
+    PUT,
+}
+
+/**
+ * A header field.
+ *
+ * @property name Its name, in any case.
+ * @property value Its value.
+ * @property isSensitive Whether it stays behind when a redirect leads to another origin.
+ */
+public class Header(
+    public val name: String,
+    public val value: String,
+    public val isSensitive: Boolean = false,
+) {
+    /** The name; the value may be a secret. */
+    override fun toString(): String = "$name: …"
+}
+
+/**
+ * One HTTP request. It is checked when it is sent.
+ *
+ * ```
+ * val request = Request(Method.POST, "https://api.example.com/v1/orders") {
+ *     body("""{"item":7}""", contentType = "application/json")
+ *     sensitiveHeader("X-Api-Key", key)
+ *     timeout = 5.seconds
+ * }
+ * ```
+ *
+ * @property method The method.
+ * @property url The absolute `https` URL, without credentials.
+ * @throws PinfoldException.InvalidRequest for a body that is not Unicode.
+ */
+public class Request(
+    public val method: Method,
+    public val url: String,
+    configure: RequestBuilder.() -> Unit = {},
+) {
+    /** The headers, in the order added. */
+    public val headers: List<Header>
+
+    /** The body, where there is one. It is not copied: leave it alone until the answer is there. */
+    public val body: ByteArray?
+
+    /** The call's own timeout, or none where the client's holds. */
+    public val timeout: Duration?
+
+    init {
+        val builder = RequestBuilder().apply(configure)
+        headers = builder.headers.toList()
+        body = builder.body
+        timeout = builder.timeout
+    }
+
+    /** Without query, header values and body: those may be secret. */
+    override fun toString(): String =
+        "Request($method ${url.withoutSecrets()}, headers=${headers.map { it.name }}, " +
+            "bodyBytes=${body?.size})"
+}
+
+/** What a [Request] is told. */
+@PinfoldDsl
+public class RequestBuilder internal constructor() {
+    internal val headers = mutableListOf<Header>()
+    internal var body: ByteArray? = null
+
+    /** Overrides [ClientConfig.timeout] for this call. */
+    public var timeout: Duration? = null
+
+    /**
+     * Adds a header. `Authorization` and `Cookie` are kept from other origins by themselves; those
+     * that frame the message, such as `Host` and `Content-Length`, are the client's to set.
+     */
+    public fun header(
+        name: String,
+        value: String,
+    ) {
+        headers += Header(name, value)
+    }
+
+    /** Adds a header with a secret: it stays behind when a redirect leads to another origin. */
+    public fun sensitiveHeader(
+        name: String,
+        value: String,
+    ) {
+        headers += Header(name, value, isSensitive = true)
+    }
+
+    /**
+     * Sets the body; GET and HEAD take none (RFC 9110 §9.3.1).
+     *
+     * @param contentType The `Content-Type` header to add, if any.
+     */
+    public fun body(
+        bytes: ByteArray,
+        contentType: String? = null,
+    ) {
+        body = bytes
+        if (contentType != null) header("Content-Type", contentType)
+    }
+
+    /**
+     * Sets the body, in UTF-8; GET and HEAD take none (RFC 9110 §9.3.1).
+     *
+     * @param contentType The `Content-Type` header to add, if any.
+     * @throws PinfoldException.InvalidRequest where [text] has a lone surrogate.
+     */
+    public fun body(
+        text: String,
+        contentType: String? = null,
+    ) {
+        val bytes =
+            try {
+                text.encodeToByteArray(throwOnInvalidSequence = true)
+            } catch (_: CharacterCodingException) {
+                throw PinfoldException.InvalidRequest("request, body: a lone surrogate", "body")
+            }
+        body(bytes, contentType)
+    }
+}

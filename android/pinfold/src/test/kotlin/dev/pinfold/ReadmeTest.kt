@@ -1,0 +1,67 @@
+package dev.pinfold
+
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Test
+import kotlin.time.Duration.Companion.seconds
+
+/** The samples of the documentation, so that they compile and run. */
+class ReadmeTest {
+    @Test
+    suspend fun `a pinned GET in a few lines`() {
+        val json =
+            """
+            {
+              "schema": 1,
+              "version": 3,
+              "hosts": [{
+                "host": "${Testkit.HOST}",
+                "pins": [
+                  { "sha256": "${Testkit.pin("intermediate").removePrefix("sha256/")}" },
+                  { "sha256": "${Testkit.pin("backup").removePrefix("sha256/")}" }
+                ]
+              }]
+            }
+            """.trimIndent()
+
+        val client = PinnedClient(PinSet.parse(json)) { onTestkit() }
+        val response = client.get("https://api.example.test/")
+        println(response.text())
+
+        assertEquals("ok", response.text())
+        client.close()
+    }
+
+    @Test
+    suspend fun `pins in code, a POST, and what to do with a failure`() {
+        val key = "s3cret"
+        val pins =
+            PinSet.build {
+                version = 3
+                host("api.example.test", includeSubdomains = true) {
+                    pin(Testkit.pin("backend"), at = PinAt.LEAF)
+                    backup(Testkit.pin("backup"))
+                }
+            }
+        assertEquals("PinSet(version=3, hosts=[api.example.test])", pins.toString())
+        PinnedClient(pins) { onTestkit() }.use { client ->
+            try {
+                val response =
+                    client.post("https://api.example.test/echo") {
+                        body("""{"item":7}""", contentType = "application/json")
+                        sensitiveHeader("X-Api-Key", key)
+                        timeout = 5.seconds
+                    }
+                assertEquals(200, response.status)
+            } catch (e: PinfoldException.PinMismatch) {
+                println("somebody is in the middle: ${e.facts.issuer}")
+            } catch (e: PinfoldException.Timeout) {
+                println("try again later")
+            }
+        }
+    }
+
+    private fun ClientConfig.onTestkit() {
+        roots = Roots.Only(listOf(Testkit.certificate("root")))
+        connectTo(Testkit.HOST, 443, "127.0.0.1:${Testkit.port("backend")}")
+    }
+}

@@ -1,0 +1,110 @@
+package dev.pinfold
+
+import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.jsonArray
+import kotlinx.serialization.json.jsonObject
+import kotlinx.serialization.json.jsonPrimitive
+import kotlinx.serialization.json.long
+import java.net.HttpURLConnection
+import java.net.URI
+import java.util.Base64
+import kotlin.time.Duration.Companion.seconds
+
+/** The hostile HTTPS server of `testkit/`, one process for all tests. */
+object Testkit {
+    const val HOST = "api.example.test"
+
+    // It ends when its standard input does, and that ends with this JVM.
+    private val process =
+        ProcessBuilder(System.getenv("PINFOLD_TESTKIT") ?: System.getProperty("pinfold.testkit"))
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start()
+    private val control =
+        Json.parseToJsonElement(process.inputReader().readLine()).jsonObject.text("control")
+    private val info = call("GET", "/info").jsonObject
+
+    fun port(server: String): Int =
+        info
+            .getValue("servers")
+            .jsonObject
+            .long(server)
+            .toInt()
+
+    fun pin(name: String): String = info.getValue("pins").jsonObject.text(name)
+
+    fun certificate(name: String): ByteArray =
+        Base64.getDecoder().decode(info.getValue("certificates").jsonObject.text(name))
+
+    /** The first event of [kind] that [matches], once there is one. */
+    fun await(
+        server: String,
+        kind: String,
+        matches: (JsonObject) -> Boolean,
+    ): JsonObject {
+        var count = 1
+        while (true) {
+            val path = "/wait?server=$server&event=$kind&count=$count"
+            val events = call("GET", path).objects().filter { it.text("event") == kind }
+            events.find(matches)?.let { return it }
+            count = events.size + 1
+        }
+    }
+
+    /** The connection on which [path] was asked for. */
+    fun awaitRequest(path: String): Long =
+        await("backend", "request") { it.text("path") == path }.long("conn")
+
+    /** What the server says of [connection] at its end. */
+    fun awaitClosed(
+        server: String,
+        connection: Long,
+    ): JsonObject = await(server, "closed") { it.long("conn") == connection }
+
+    fun url(path: String): String = "https://$HOST$path"
+
+    /** Pins the CA of most servers. */
+    val pins: PinSet by lazy { pinSet { pin(Testkit.pin("intermediate"), at = PinAt.CA) } }
+
+    /** An entry for [HOST], with a backup. */
+    fun pinSet(configure: HostBuilder.() -> Unit): PinSet =
+        PinSet.build {
+            version = 7
+            host(HOST) {
+                configure()
+                backup(Testkit.pin("backup"))
+            }
+        }
+
+    fun client(
+        server: String = "backend",
+        pins: PinSet = this.pins,
+        configure: ClientConfig.() -> Unit = {},
+    ): PinnedClient =
+        PinnedClient(pins) {
+            roots = Roots.Only(listOf(certificate("root"), certificate("other_root")))
+            timeout = 20.seconds
+            connectTo(HOST, 443, "127.0.0.1:${port(server)}")
+            configure()
+        }
+
+    private fun call(
+        method: String,
+        path: String,
+    ): JsonElement {
+        val connection = URI(control + path).toURL().openConnection() as HttpURLConnection
+        connection.requestMethod = method
+        val status = connection.responseCode
+        val stream = if (status == 200) connection.inputStream else connection.errorStream
+        val answer = stream.reader().readText()
+        check(status == 200) { "$method $path: $status $answer" }
+        return Json.parseToJsonElement(answer)
+    }
+}
+
+fun JsonElement.objects(): List<JsonObject> = jsonArray.map { it.jsonObject }
+
+fun JsonObject.text(name: String): String = getValue(name).jsonPrimitive.content
+
+fun JsonObject.long(name: String): Long = getValue(name).jsonPrimitive.long

@@ -1,0 +1,128 @@
+import Foundation
+internal import PinfoldBindings
+
+/// The authorities behind ``Trust/systemAndPin``.
+public enum Roots: Hashable, Sendable {
+    /// The operating system's.
+    case system
+    /// Mozilla's, as compiled in.
+    case bundled
+    /// These certificates, in DER, and no others.
+    case only([Data])
+}
+
+/// An address to use instead of looking a name up, as curl's `--connect-to` does: for staging
+/// servers and tests. Trust, host name and pins are judged as ever.
+public struct ConnectTo: Hashable, Sendable {
+    /// The name in the URL.
+    public var host: String
+    /// The port in the URL, 443 where it has none.
+    public var port: UInt16
+    /// Where to connect, as `IP:PORT`, such as `192.0.2.7:8443` or `[2001:db8::7]:443`.
+    public var address: String
+
+    /// Leads `host` and `port` to `address`.
+    ///
+    /// - Parameters:
+    ///   - host: The name in the URL.
+    ///   - port: The port in the URL.
+    ///   - address: Where to connect, as `IP:PORT`.
+    public init(host: String, port: UInt16 = 443, address: String) {
+        self.host = host
+        self.port = port
+        self.address = address
+    }
+}
+
+extension PinnedClient {
+    /// What a client can be told.
+    ///
+    /// ```swift
+    /// var configuration = PinnedClient.Configuration()
+    /// configuration.timeout = 10
+    /// ```
+    ///
+    /// Values are checked by ``PinnedClient/init(pins:configuration:)``.
+    public struct Configuration: Hashable, Sendable {
+        /// Whether hosts without a policy are refused; they are by default, so that a forgotten
+        /// entry is an error on the first request and not a host without pins. With `false` such
+        /// hosts get the system's trust alone.
+        public var denyUnpinned = true
+        /// The authorities behind ``Trust/systemAndPin``; the system's by default.
+        public var roots = Roots.system
+        /// For name lookup, TCP and TLS together, in seconds: up to 24 hours, 10 s by default.
+        public var connectTimeout: TimeInterval = 10
+        /// For a whole call with redirects and the body, in seconds: up to 24 hours, 30 s by
+        /// default. ``Request/timeout`` overrides it.
+        public var timeout: TimeInterval = 30
+        /// The largest body accepted, in bytes after gzip: from 1 to 1 GiB, 16 MiB by default.
+        public var maxResponseBytes = 16 << 20
+        /// How many redirects are followed, each hop judged by its own host's policy: up to 50,
+        /// 10 by default. With 0 a redirect is a response like others.
+        public var maxRedirects = 10
+        /// The `User-Agent` header, at most 256 characters; `pinfold/VERSION` by default.
+        public var userAgent: String?
+        /// Addresses to use instead of looking names up; none by default.
+        public var connectTo: [ConnectTo] = []
+
+        /// The defaults.
+        public init() {}
+    }
+}
+
+extension PinnedClient.Configuration {
+    func settings() throws(PinfoldError) -> ClientSettings {
+        func fail(_ place: String, _ reason: String) -> PinfoldError {
+            .invalidConfig(place: place, message: "setting \(place): \(reason)")
+        }
+        guard let connectTimeoutMs = Crossing.milliseconds(connectTimeout) else {
+            throw fail("connect_timeout", "not between 1 ms and 24 hours")
+        }
+        guard let timeoutMs = Crossing.milliseconds(timeout) else {
+            throw fail("timeout", "not between 1 ms and 24 hours")
+        }
+        guard (0...Crossing.maxBytes).contains(maxResponseBytes) else {
+            throw fail("max_response_bytes", "not between 1 and \(Crossing.maxBytes)")
+        }
+        guard let maxRedirects = UInt32(exactly: maxRedirects) else {
+            throw fail("max_redirects", "not between 0 and 50")
+        }
+        guard Crossing.allows(size) else {
+            throw fail("roots", "too large together with user_agent and connect_to")
+        }
+        return ClientSettings(
+            denyUnpinned: denyUnpinned,
+            roots: roots.bindings,
+            connectTimeoutMs: connectTimeoutMs,
+            timeoutMs: timeoutMs,
+            maxResponseBytes: UInt64(maxResponseBytes),
+            maxRedirects: maxRedirects,
+            userAgent: userAgent,
+            connectTo: connectTo.map {
+                PinfoldBindings.ConnectTo(host: $0.host, port: $0.port, address: $0.address)
+            }
+        )
+    }
+
+    private var size: Int {
+        let addresses = connectTo.map { $0.host.utf8.count + $0.address.utf8.count }
+        return addresses.reduce(roots.size + (userAgent?.utf8.count ?? 0), +)
+    }
+}
+
+extension Roots {
+    fileprivate var bindings: PinfoldBindings.Roots {
+        switch self {
+        case .system: .system
+        case .bundled: .bundled
+        case .only(let certificates): .only(certificates: certificates)
+        }
+    }
+
+    fileprivate var size: Int {
+        switch self {
+        case .system, .bundled: 0
+        case .only(let certificates): certificates.map(\.count).reduce(0, +)
+        }
+    }
+}

@@ -1,0 +1,60 @@
+internal import PinfoldBindings
+
+extension PinfoldError {
+    /// The error that Rust's failure is, by its code.
+    init(_ failure: Failure) {
+        let message = failure.message
+        let host = failure.host ?? ""
+        let place = failure.place ?? ""
+        let facts = CertificateFacts(failure)
+        self =
+            switch failure.code {
+            case "cancelled": .cancelled(message: message)
+            case "certificate_expired": .untrusted(.expired, facts, message: message)
+            case "certificate_invalid": .untrusted(.invalid, facts, message: message)
+            case "certificate_not_yet_valid": .untrusted(.notYetValid, facts, message: message)
+            case "certificate_revoked": .untrusted(.revoked, facts, message: message)
+            case "certificate_unknown_issuer": .untrusted(.unknownIssuer, facts, message: message)
+            case "certificate_wrong_host": .untrusted(.wrongHost, facts, message: message)
+            case "client_closed": .clientClosed(message: message)
+            case "connect_failed": .connectFailed(host: host, message: message)
+            case "connection_lost": .connectionLost(host: host, message: message)
+            case "dns_failed": .dnsFailed(host: host, message: message)
+            case "host_not_pinned": .hostNotPinned(host: host, message: message)
+            case "insecure_redirect": .insecureRedirect(host: host, message: message)
+            case "internal": .internal(message: message)
+            case "invalid_certificate": .invalidCertificate(place: place, message: message)
+            case "invalid_config": .invalidConfig(place: place, message: message)
+            case "invalid_pin_set": .invalidPinSet(place: place, message: message)
+            case "invalid_request": .invalidRequest(place: place, message: message)
+            case "invalid_response": .invalidResponse(host: host, message: message)
+            case "invalid_url": .invalidURL(url: place, message: message)
+            case "pin_mismatch": .pinMismatch(facts, message: message)
+            case "response_too_large": .responseTooLarge(host: host, message: message)
+            case "timeout_connect": .timeout(.connect, host: host, message: message)
+            case "timeout_total": .timeout(.total, host: host, message: message)
+            case "tls_failed": .tlsFailed(host: host, message: message)
+            case "too_many_redirects": .tooManyRedirects(host: host, message: message)
+            case "truncated": .truncated(host: host, message: message)
+            default: .unknown(code: failure.code, message: message)
+            }
+    }
+
+    /// The error for whatever the generated code throws: a failure, or a panic caught in Rust.
+    init(thrown error: any Error) {
+        switch error {
+        case let error as PinfoldError: self = error
+        case PinfoldFailure.Failed(let failure): self.init(failure)
+        default: self = .internal(message: "a bug in Pinfold: \(error.localizedDescription)")
+        }
+    }
+
+    /// What `work` returns, with errors as ours.
+    static func translating<T>(_ work: () throws -> T) throws(PinfoldError) -> T {
+        do {
+            return try work()
+        } catch {
+            throw PinfoldError(thrown: error)
+        }
+    }
+}

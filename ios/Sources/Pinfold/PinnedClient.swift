@@ -1,0 +1,77 @@
+import Foundation
+internal import PinfoldBindings
+
+/// Sends HTTPS requests over connections whose certificate the pin set allows.
+///
+/// ```swift
+/// let client = try PinnedClient(pins: PinSet(json: Data(contentsOf: file)))
+/// let response = try await client.get("https://api.example.com/v1/status")
+/// print(response.status, response.text)
+/// ```
+///
+/// Make one client and share it: its requests use the same connections. All members may be used
+/// from any task or thread, and none blocks.
+///
+/// Cancelling the task of a request closes its connection at once, and the request throws
+/// `CancellationError`; a task that is cancelled already does not connect at all.
+public final class PinnedClient: Sendable {
+    private let client: Client
+
+    /// A client.
+    ///
+    /// - Parameters:
+    ///   - pins: The pin set in force.
+    ///   - configuration: Timeouts, limits and the like.
+    /// - Throws: ``PinfoldError/invalidConfig(place:message:)`` names the setting,
+    ///   ``PinfoldError/invalidCertificate(place:message:)`` the root.
+    public init(
+        pins: PinSet,
+        configuration: Configuration = Configuration()
+    ) throws(PinfoldError) {
+        let settings = try configuration.settings()
+        client = try PinfoldError.translating {
+            try Client(pins: pins.bindings, settings: settings)
+        }
+    }
+
+    /// Sends a request and waits for the whole response.
+    ///
+    /// - Parameter request: The request.
+    /// - Returns: The response, whatever its status.
+    /// - Throws: ``PinfoldError``, or `CancellationError` if the task is cancelled.
+    public func send(_ request: Request) async throws -> Response {
+        try Task.checkCancellation()
+        let head = try request.head()
+        let call = Call()
+        do {
+            let response = try await withTaskCancellationHandler {
+                try await client.execute(head: head, body: request.body ?? Data(), call: call)
+            } onCancel: {
+                call.cancel()
+            }
+            return Response(response)
+        } catch {
+            let error = PinfoldError(thrown: error)
+            // Only this task's cancellation has that code.
+            if case .cancelled = error { throw CancellationError() }
+            throw error
+        }
+    }
+
+    /// Puts another pin set into force, at once and for good: idle connections are closed, TLS
+    /// sessions made under the old one are never resumed, and requests that begin after this call
+    /// see only the new one. Requests in flight end under the old one.
+    ///
+    /// - Parameter pins: The new pin set.
+    /// - Throws: ``PinfoldError/clientClosed(message:)``.
+    public func replacePins(_ pins: PinSet) throws(PinfoldError) {
+        try PinfoldError.translating { try client.replacePins(pins: pins.bindings) }
+    }
+
+    /// Ends every request and closes every connection; they and later requests fail with
+    /// ``PinfoldError/clientClosed(message:)``. Closing twice does nothing, and a client that
+    /// nobody holds any more closes by itself.
+    public func close() {
+        client.close()
+    }
+}

@@ -1,0 +1,141 @@
+import Foundation
+internal import PinfoldBindings
+
+/// A header of a request or a response.
+public struct Header: Hashable, Sendable {
+    /// The name; in lower case in responses.
+    public var name: String
+    /// The value.
+    public var value: String
+    /// Whether it stays behind when a redirect leads to another origin; false in responses.
+    public var isSensitive: Bool
+
+    /// A header. It is checked when the request is sent.
+    ///
+    /// - Parameters:
+    ///   - name: The name, in any case.
+    ///   - value: The value: visible ASCII characters, spaces and tabs.
+    ///   - sensitive: Whether it stays behind when a redirect leads to another origin.
+    ///     `Authorization` and `Cookie` do so by themselves.
+    public init(_ name: String, _ value: String, sensitive: Bool = false) {
+        self.name = name
+        self.value = value
+        isSensitive = sensitive
+    }
+}
+
+/// One HTTP request.
+///
+/// ```swift
+/// var request = Request(.post, "https://api.example.com/v1/orders")
+/// request.headers = [
+///     Header("Content-Type", "application/json"),
+///     Header("X-Api-Key", key, sensitive: true),
+/// ]
+/// request.body = Data(#"{"item":7}"#.utf8)
+/// let response = try await client.send(request)
+/// ```
+///
+/// It is checked when it is sent: a part that cannot be is
+/// ``PinfoldError/invalidURL(url:message:)`` or ``PinfoldError/invalidRequest(place:message:)``,
+/// and nothing leaves the device.
+public struct Request: Hashable, Sendable {
+    /// An HTTP method (RFC 9110 §9.3, RFC 5789).
+    public enum Method: String, CaseIterable, Sendable {
+        /// `DELETE`
+        case delete = "DELETE"
+        /// `GET`
+        case get = "GET"
+        /// `HEAD`
+        case head = "HEAD"
+        /// `PATCH`
+        case patch = "PATCH"
+        /// `POST`
+        case post = "POST"
+        /// `PUT`
+        case put = "PUT"
+    }
+
+    /// The method.
+    public var method: Method
+    /// The URL: absolute, `https`, without credentials, at most 8 KiB.
+    public var url: String
+    /// The headers, at most 16 KiB together. Those that frame the message, such as `Host` and
+    /// `Content-Length`, are set by the client.
+    public var headers: [Header]
+    /// The body, sent as it is with its length; GET and HEAD take none (RFC 9110 §9.3.1).
+    public var body: Data?
+    /// How long the whole call may take, in seconds, where not as long as
+    /// ``PinnedClient/Configuration/timeout``.
+    public var timeout: TimeInterval?
+
+    /// A request to a URL in text form.
+    ///
+    /// - Parameters:
+    ///   - method: The method.
+    ///   - url: The URL: absolute, `https`, without credentials, at most 8 KiB.
+    ///   - headers: The headers.
+    ///   - body: The body; GET and HEAD take none.
+    ///   - timeout: How long the whole call may take, in seconds.
+    public init(
+        _ method: Method,
+        _ url: String,
+        headers: [Header] = [],
+        body: Data? = nil,
+        timeout: TimeInterval? = nil
+    ) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.timeout = timeout
+    }
+
+    /// A request to a URL.
+    ///
+    /// - Parameters:
+    ///   - method: The method.
+    ///   - url: The URL: absolute, `https`, without credentials, at most 8 KiB.
+    ///   - headers: The headers.
+    ///   - body: The body; GET and HEAD take none.
+    ///   - timeout: How long the whole call may take, in seconds.
+    public init(
+        _ method: Method,
+        _ url: URL,
+        headers: [Header] = [],
+        body: Data? = nil,
+        timeout: TimeInterval? = nil
+    ) {
+        self.init(method, url.absoluteString, headers: headers, body: body, timeout: timeout)
+    }
+}
+
+extension Request {
+    /// All but the body, as it crosses into Rust.
+    func head() throws(PinfoldError) -> RequestHead {
+        func fail(_ place: String, _ reason: String) -> PinfoldError {
+            .invalidRequest(place: place, message: "request, \(place): \(reason)")
+        }
+        var timeoutMs: UInt64?
+        if let timeout {
+            timeoutMs = Crossing.milliseconds(timeout)
+            if timeoutMs == nil { throw fail("timeout", "not a number of seconds") }
+        }
+        guard Crossing.allows(body?.count ?? 0) else {
+            throw fail("body", "larger than \(Crossing.maxBytes) bytes")
+        }
+        let sizes = headers.map { $0.name.utf8.count + $0.value.utf8.count }
+        guard Crossing.allows(sizes.reduce(url.utf8.count, +)) else {
+            throw fail("headers", "larger than \(Crossing.maxBytes) bytes together with the URL")
+        }
+        return RequestHead(
+            method: method.rawValue,
+            url: url,
+            headers: headers.map {
+                PinfoldBindings.Header(name: $0.name, value: $0.value, sensitive: $0.isSensitive)
+            },
+            timeoutMs: timeoutMs,
+            hasBody: body != nil
+        )
+    }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import Pinfold
+import Testing
+
+/// The samples of the documentation, as code that compiles.
+struct DocumentationTests {
+    func show(_ text: String) {}
+    func report(_ text: String) {}
+
+    func readme(json: String) async throws {
+        let client = try PinnedClient(pins: PinSet(json: json))
+        let response = try await client.get("https://api.example.com/v1/me")
+        print(response.text)
+    }
+
+    func firstRequest(file: URL) async throws {
+        let pins = try PinSet(json: Data(contentsOf: file))
+        let client = try PinnedClient(pins: pins)
+        let response = try await client.get("https://api.example.com/v1/status")
+        print(response.text)
+    }
+
+    func pinsInCode() throws -> PinSet {
+        let pins = try PinSet(hosts: [
+            HostPolicy(
+                host: "api.example.com",
+                pins: [
+                    Pin("sha256/dpJYSILN3vPDjmyxKEFRYiHPRf9LrAkT0P4p7LIO3lI=", at: .leaf),
+                    Pin("sha256/P8TNKwpRMWUeT8m9bVAlTBDjCRKjLNw1RuO1pB4rDBE=", state: .backup),
+                ]
+            )
+        ])
+        return pins
+    }
+
+    func sendARequest(pins: PinSet) async throws {
+        let client = try PinnedClient(pins: pins)
+        let response = try await client.get("https://api.example.com/v1/status")
+        print(response.status, response.text)
+    }
+
+    func sendABody(client: PinnedClient, key: String) async throws {
+        var request = Request(.post, "https://api.example.com/v1/orders", timeout: 10)
+        request.headers = [
+            Header("Content-Type", "application/json"),
+            Header("X-Api-Key", key, sensitive: true),
+        ]
+        request.body = Data(#"{"item":7}"#.utf8)
+        let response = try await client.send(request)
+        show(response.text)
+    }
+
+    func errors(client: PinnedClient) async throws {
+        do {
+            let response = try await client.get("https://api.example.com/v1/status")
+            show(response.text)
+        } catch PinfoldError.pinMismatch(let facts, _) {
+            report("intercepted by \(facts.issuer ?? "somebody")")
+        } catch PinfoldError.untrusted(.notYetValid, _, _) {
+            show("Is the date of this device right?")
+        }
+    }
+
+    func reportOnly(response: Response) {
+        if case .reportOnly(let mismatch) = response.pinning {
+            report(mismatch.message)
+        }
+    }
+
+    func cancel(client: PinnedClient) {
+        let task = Task { try await client.get("https://api.example.com/v1/status") }
+        task.cancel()
+    }
+
+    @Test("the pins of the samples are good")
+    func samplePins() throws {
+        #expect(try pinsInCode().hosts == ["api.example.com"])
+    }
+
+    @Test(
+        "every sample of the documentation is in this file",
+        arguments: [
+            "README", "ios/Sources/Pinfold/Pinfold.docc/FirstRequest",
+            "ios/Sources/Pinfold/Pinfold.docc/Pinfold",
+        ])
+    func samples(document: String) throws {
+        let here = URL(fileURLWithPath: #filePath)
+        let code = lines(try String(contentsOf: here, encoding: .utf8))
+        let repository = here.appendingPathComponent("../../../..").standardizedFileURL
+        let file = repository.appendingPathComponent("\(document).md")
+        let blocks = try String(contentsOf: file, encoding: .utf8)
+            .components(separatedBy: "```swift\n").dropFirst()
+            .compactMap { $0.components(separatedBy: "```").first }
+        #expect(!blocks.isEmpty)
+        for block in blocks {
+            #expect(code.contains(lines(block)), "\(block)")
+        }
+    }
+
+    /// The text without indentation, and with an end to its last line.
+    private func lines(_ text: String) -> String {
+        let lines = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}
