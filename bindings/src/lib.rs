@@ -16,6 +16,6 @@ pub use client::{
 };
 pub use client::{Header, Response};
 pub use failure::{Failure, PinfoldFailure, error_codes};
-pub use pins::{HostSpec, Mode, OnLapse, PinAt, PinSet, PinSetSpec, PinSpec, PinState, Trust};
+pub use pins::{HostSpec, Mode, PinAt, PinSet, PinSetSpec, PinSpec, PinState, Trust};
 
 uniffi::setup_scaffolding!("pinfold");

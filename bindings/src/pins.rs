@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pinfold_core::pin;
+use pinfold_core::{Error, pin};
 
 use crate::failure::PinfoldFailure;
 
@@ -48,11 +48,6 @@ mirror! {
     /// Where in its life a pin is.
     PinState { /** In use. */ Active, /** Kept ready. */ Backup, /** On its way out. */ Retiring }
 }
-mirror! {
-    /// What decides once an entry has expired.
-    OnLapse { /** Trust without pins. */ SystemTrust, /** Refuse. */ Block }
-}
-
 /// A pin set put together in code.
 #[derive(Clone, Debug, uniffi::Record)]
 pub struct PinSetSpec {
@@ -111,10 +106,11 @@ impl PinSet {
     /// Checks a pin set that was put together in code.
     #[uniffi::constructor]
     pub fn build(spec: PinSetSpec) -> Result<Arc<Self>, PinfoldFailure> {
+        let hosts = spec.hosts.into_iter().enumerate().map(|(i, host)| host_spec(i, host));
         let spec = pin::PinSetSpec {
             schema: 1,
             version: spec.version,
-            hosts: spec.hosts.into_iter().map(host_spec).collect(),
+            hosts: hosts.collect::<Result<_, _>>()?,
             ..pin::PinSetSpec::default()
         };
         Ok(Arc::new(Self(pin::PinSet::new(spec)?)))
@@ -131,31 +127,36 @@ impl PinSet {
     }
 }
 
-fn host_spec(host: HostSpec) -> pin::HostSpec {
-    pin::HostSpec {
+fn host_spec(i: usize, host: HostSpec) -> Result<pin::HostSpec, Error> {
+    let pin = |(j, pin)| pin_spec(&format!("hosts[{i}].pins[{j}]"), pin);
+    Ok(pin::HostSpec {
         host: host.host,
         include_subdomains: host.include_subdomains,
         mode: Some(host.mode.into()),
         trust: Some(host.trust.into()),
         expires: host.expires,
-        pins: host.pins.into_iter().map(pin_spec).collect(),
+        pins: host.pins.into_iter().enumerate().map(pin).collect::<Result<_, _>>()?,
         anchors: host.anchors.iter().map(|der| STANDARD.encode(der)).collect(),
         ..pin::HostSpec::default()
-    }
+    })
 }
 
-fn pin_spec(spec: PinSpec) -> pin::PinSpec {
-    // What has neither prefix is left to the check, which says so.
-    let (sha256, cert_sha256) = match spec.pin.strip_prefix("cert-sha256/") {
-        Some(base64) => (None, Some(base64.to_owned())),
-        None => (Some(spec.pin.strip_prefix("sha256/").unwrap_or(&spec.pin).to_owned()), None),
+fn pin_spec(place: &str, spec: PinSpec) -> Result<pin::PinSpec, Error> {
+    // With its prefix: bare base64 could be the digest of either.
+    let digest = spec
+        .pin
+        .parse::<pin::PinDigest>()
+        .map_err(|reason| Error::InvalidPinSet { place: format!("{place}.pin"), reason })?;
+    let (sha256, cert_sha256) = match digest {
+        pin::PinDigest::Spki(digest) => (Some(STANDARD.encode(digest.as_bytes())), None),
+        pin::PinDigest::Certificate(digest) => (None, Some(STANDARD.encode(digest.as_bytes()))),
     };
-    pin::PinSpec {
+    Ok(pin::PinSpec {
         sha256,
         cert_sha256,
         at: spec.at.into(),
         state: spec.state.into(),
         label: spec.label,
         cert: spec.certificate.map(|der| STANDARD.encode(der)),
-    }
+    })
 }

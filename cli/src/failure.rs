@@ -53,9 +53,8 @@ impl Failure {
 
     /// Says it, in JSON on standard output or in words on standard error.
     pub(crate) fn report(&self, json: bool) -> ExitCode {
-        if json {
-            output::print_json(&json!({ "error": self.to_json() }));
-        } else {
+        // Where JSON cannot be printed, words may still be.
+        if !json || output::print_json(&json!({ "error": self.to_json() })).is_err() {
             eprintln!("{} {}", output::red("error:"), self.message());
             if let Some(help) = self.help() {
                 eprintln!("  {help}");
@@ -87,8 +86,14 @@ impl Failure {
     }
 
     fn to_json(&self) -> Value {
-        let Self::Library(error) = self else {
-            return json!({ "code": "invalid_input", "message": self.message() });
+        let error = match self {
+            Self::Input { place, .. } => {
+                return json!({ "code": "invalid_input", "message": self.message(), "place": place });
+            }
+            Self::Output { place, .. } => {
+                return json!({ "code": "output_failed", "message": self.message(), "place": place });
+            }
+            Self::Library(error) => error,
         };
         let mut value = json!({
             "code": error.code(),

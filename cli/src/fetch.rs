@@ -66,14 +66,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let response = client.send(&request(arguments)?)?;
     report(&response, arguments.json);
     if let Some(path) = &arguments.output {
-        std::fs::write(path, response.body()).map_err(|e| Failure::output(path, e))?;
+        output::write_file(path, response.body())?;
     }
     if arguments.json {
-        output::print_json(&to_json(&response, arguments.output.is_none()));
+        output::print_json(&to_json(&response, arguments.output.is_none()))
     } else if arguments.output.is_none() {
-        output::print(response.body());
+        output::print(response.body())
+    } else {
+        Ok(())
     }
-    Ok(())
 }
 
 fn settings(arguments: &Arguments, pins: PinSet) -> Result<ClientBuilder, Failure> {

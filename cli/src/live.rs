@@ -1,10 +1,10 @@
 //! What a server presents: the one place that looks at certificates without refusing them. It
 //! sends nothing but the handshake, and breaks that off.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pinfold_core::Error;
 use pinfold_core::pin::HostName;
@@ -15,6 +15,7 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 
 use crate::failure::Failure;
 
+/// For connecting and the handshake together, however slowly a server drips.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a server presented.
@@ -39,7 +40,7 @@ pub(crate) fn chain(target: &str, connect: Option<SocketAddr>) -> Result<Present
             .map_err(|e| Error::DnsFailed { host: host.to_string(), reason: e.to_string() })?
             .collect(),
     };
-    let mut socket = connect_any(&addresses)
+    let mut socket = connect_any(&addresses, Instant::now() + TIMEOUT)
         .map_err(|e| Error::ConnectFailed { host: host.to_string(), reason: e.to_string() })?;
 
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -69,19 +70,46 @@ fn split(target: &str) -> Option<(&str, u16)> {
     }
 }
 
-fn connect_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+fn connect_any(addresses: &[SocketAddr], deadline: Instant) -> io::Result<Timed> {
     let mut last = io::Error::other("it has no address");
     for address in addresses {
-        match TcpStream::connect_timeout(address, TIMEOUT) {
-            Ok(socket) => {
-                socket.set_read_timeout(Some(TIMEOUT))?;
-                socket.set_write_timeout(Some(TIMEOUT))?;
-                return Ok(socket);
-            }
+        match left(deadline).and_then(|left| TcpStream::connect_timeout(address, left)) {
+            Ok(socket) => return Ok(Timed { socket, deadline }),
             Err(e) => last = e,
         }
     }
     Err(last)
+}
+
+/// A socket whose every operation ends at one deadline.
+struct Timed {
+    socket: TcpStream,
+    deadline: Instant,
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_read_timeout(Some(left(self.deadline)?))?;
+        self.socket.read(buffer)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.set_write_timeout(Some(left(self.deadline)?))?;
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn left(deadline: Instant) -> io::Result<Duration> {
+    match deadline.checked_duration_since(Instant::now()) {
+        Some(left) if !left.is_zero() => Ok(left),
+        _ => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")),
+    }
 }
 
 fn tls(host: &HostName, e: &impl ToString) -> Error {

@@ -12,6 +12,7 @@ mod pin;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use failure::Failure;
 
 /// Make, check and use certificate pins.
 #[derive(Parser)]
@@ -28,7 +29,15 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let (json, result) = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Help and version are printed as ever; so are wrong arguments, unless JSON was asked for.
+        Err(e) if e.use_stderr() && std::env::args_os().any(|a| a == "--json") => {
+            return Failure::input("arguments", e.render()).report(true);
+        }
+        Err(e) => e.exit(),
+    };
+    let (json, result) = match arguments.command {
         Command::Pin(arguments) => (arguments.json, pin::run(&arguments)),
         Command::Fetch(arguments) => (arguments.json, fetch::run(&arguments)),
     };

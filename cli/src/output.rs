@@ -1,18 +1,42 @@
 //! Words and JSON; colours only on a terminal.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use pinfold_core::CertificateFacts;
 use serde_json::{Value, json};
 
-/// Prints to standard output. A reader that has gone away is no error of ours.
-pub(crate) fn print(bytes: &[u8]) {
+use crate::failure::Failure;
+
+/// Prints to standard output. A reader that has gone away, such as `head`, is no error of ours.
+pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let _gone = out.write_all(bytes).and_then(|()| out.flush());
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::output("standard output", e))
+        }
+        _ => Ok(()),
+    }
 }
 
-pub(crate) fn print_json(value: &Value) {
-    print(format!("{value:#}\n").as_bytes());
+pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
+    print(format!("{value:#}\n").as_bytes())
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write_file(path: &str, bytes: &[u8]) -> Result<(), Failure> {
+    let target = Path::new(path);
+    // A device such as /dev/null has nothing to be renamed over.
+    if target.exists() && !target.is_file() {
+        return std::fs::write(target, bytes).map_err(|e| Failure::output(path, e));
+    }
+    let mut part = target.as_os_str().to_owned();
+    part.push(format!(".{}.part", std::process::id()));
+    let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, target));
+    written.map_err(|e| {
+        let _left = std::fs::remove_file(&part);
+        Failure::output(path, e)
+    })
 }
 
 pub(crate) fn red(text: &str) -> String {

@@ -69,9 +69,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             value["trusted"] = json!(untrusted.is_none());
             value["untrusted_reason"] = json!(untrusted);
         }
-        output::print_json(&value);
+        output::print_json(&value)?;
     } else {
-        rows.iter().for_each(Row::print);
+        rows.iter().try_for_each(Row::print)?;
         if let Some(reason) = untrusted {
             eprintln!(
                 "{} this system does not trust the server ({reason}). Pins taken over such a \
@@ -106,14 +106,14 @@ fn certificate_row(source: &str, der: &[u8]) -> Result<Row, Failure> {
 }
 
 impl Row {
-    fn print(&self) {
+    fn print(&self) -> Result<(), Failure> {
         let subject = self.subject.as_deref().unwrap_or("-");
         let until = match &self.certificate {
             Some((_, identity)) => format!("until {}", &identity.validity().1[..10]),
             None => String::new(),
         };
         let line = format!("{}  {:<7}  {subject}  {until}", self.spki, self.role);
-        output::print(format!("{}\n", line.trim_end()).as_bytes());
+        output::print(format!("{}\n", line.trim_end()).as_bytes())
     }
 
     fn to_json(&self) -> Value {

@@ -29,7 +29,7 @@ impl CancelToken {
         Self::default()
     }
 
-    /// Cancels the call. Further calls of this method do nothing.
+    /// Cancels the call. Cancelling twice is cancelling once.
     pub fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::SeqCst);
         // Under the lock, so that after `unwatch` has returned nothing is woken any more.

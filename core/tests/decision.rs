@@ -75,6 +75,9 @@ fn a_whole_certificate_can_be_pinned() {
     for (server, name, allowed) in [
         ("backend", "backend", true),
         ("backend", "intermediate", true),
+        ("backend", "root", true),
+        ("backend_root", "root", true),
+        ("interceptor", "root", false),
         ("rotated", "backend", false),
         // Same name and key, other certificate.
         ("cross", "intermediate", false),
@@ -182,6 +185,12 @@ fn a_private_ca_trusts_its_own_anchors_and_no_others() {
     let response = get(&kit, private("private"), "private").expect("the private CA");
     assert!(response.matched_pin().is_some());
     get(&kit, private("private_root"), "private").expect("the private root's pin");
+    let mut whole = policy(&kit, "backup", PinAt::Ca, Mode::Enforce, Trust::PrivateCa);
+    let digest =
+        pinfold_core::pin::CertSha256::of_certificate(kit.pki().certificate("private_root"));
+    let digest = digest.to_string().replace("cert-sha256/", "");
+    whole.pins[0] = PinSpec { cert_sha256: Some(digest), ..PinSpec::default() };
+    get(&kit, set(vec![whole]), "private").expect("the private root's certificate");
     let error = get(&kit, private("backend"), "private").expect_err("no pin");
     assert_eq!(error.code(), "pin_mismatch");
     // The system trusts these, the policy does not; their pins do not help.

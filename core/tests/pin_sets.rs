@@ -30,7 +30,7 @@ fn a_small_file_takes_the_defaults() {
 fn every_member_is_read() {
     let json = format!(
         r#"{{"schema":1,"version":57,"note":"n",
-            "defaults":{{"mode":"report_only","trust":"system_and_pin","on_lapse":"block"}},
+            "defaults":{{"mode":"report_only","trust":"system_and_pin","on_lapse":"system_trust"}},
             "hosts":[
               {{"host":"API.Example.com.","include_subdomains":true,"mode":"enforce","enforce_percent":100,
                 "trust":"system_and_pin","on_lapse":"system_trust","expires":"2027-01-10T00:00:00Z",
@@ -156,6 +156,24 @@ fn every_error_names_its_place() {
         (with_host(r#","enforce_percent":50"#), "hosts[0].enforce_percent"),
         (with_host(r#","enforce_percent":101"#), "hosts[0].enforce_percent"),
         (with_host(r#","expires":"2027-01-10""#), "hosts[0].expires"),
+        (with_host(r#","on_lapse":"block""#), "hosts[0].on_lapse"),
+        // serde would read all of these; people and other tools would not see the same.
+        ("[1,null,null,[],[]]".to_owned(), "document"),
+        (r#"{"schema":1,"hosts":[["api.example.com",true,"off"]]}"#.to_owned(), "hosts[0]"),
+        (r#"{"schema":1,"defaults":["off"],"hosts":[]}"#.to_owned(), "defaults"),
+        (
+            r#"{"schema":1,"hosts":[{"host":"a.example","pins":[["AAAA"]]}]}"#.to_owned(),
+            "hosts[0].pins[0]",
+        ),
+        (with_host(r#","mode":{"off":null}"#), "hosts[0].mode"),
+        (with_host(r#","mode":null"#), "hosts[0].mode"),
+        (with_host(r#","expires":null"#), "hosts[0].expires"),
+        (with_host(r#","anchors":null"#), "hosts[0].anchors"),
+        (r#"{"schema":1,"version":null,"hosts":[]}"#.to_owned(), "version"),
+        (
+            r#"{"schema":1,"defaults":{"on_lapse":"block"},"hosts":[]}"#.to_owned(),
+            "defaults.on_lapse",
+        ),
         (with_host(r#","trust":"private_ca""#), "hosts[0].anchors"),
         (with_host(r#","trust":"private_ca","anchors":["AAAA"]"#), "hosts[0].anchors[0]"),
         (

@@ -58,7 +58,7 @@
 //! | `/bomb` | 200 MiB of zeros, compressed |
 //! | `/truncated` | a body until the end, which is a FIN without `close_notify` |
 //! | `/short` | 10 bytes of 1000, closes |
-//! | `/chunked-cut` | no last chunk, closes |
+//! | `/chunked-cut`, `/chunk-size-cut` | no last chunk, closes; closes within a chunk's size |
 //! | `/gzip-bad`, `/gzip-cut` | not gzip; half of a gzip stream |
 //! | `/slow` | 1000 bytes, one each 100 ms |
 //! | `/hang`, `/hang-body` | nothing; the head and half of the body, then nothing |

@@ -62,6 +62,10 @@ fn route(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {
             send(to, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")?;
             Ok(Ending::Close)
         }
+        ["chunk-size-cut"] => {
+            send(to, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1")?;
+            Ok(Ending::Close)
+        }
         ["gzip-bad"] => {
             let response =
                 Response::new(200, "this is not gzip").header("Content-Encoding", "gzip");
@@ -141,7 +145,7 @@ fn status(request: &Request, to: &mut impl Write, code: usize) -> io::Result<End
 fn redirect(request: &Request, to: &mut impl Write) -> io::Result<Ending> {
     let code = request.query("code").and_then(|code| code.parse().ok()).unwrap_or(302);
     let response = match request.query("to") {
-        Some(target) => Response::new(code, "").header("Location", &target),
+        Some(target) => Response::new(code, "moved").header("Location", &target),
         None => Response::new(400, "?to= is missing"),
     };
     reply(request, to, &response)

@@ -11,6 +11,9 @@ use crate::error::Error;
 use crate::pin::{HostName, PinSet};
 use crate::tls::{ConnectTo, Roots};
 
+/// Longer than any request, short enough for every clock to add.
+pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
+
 /// Sets a client up.
 ///
 /// ```no_run
@@ -122,7 +125,7 @@ impl ClientBuilder {
         for (field, timeout) in
             [("connect_timeout", self.settings.connect_timeout), ("timeout", self.settings.timeout)]
         {
-            if timeout.is_zero() || timeout > Duration::from_secs(24 * 3600) {
+            if timeout.is_zero() || timeout > MAX_TIMEOUT {
                 return fail(field, "not between 1 ms and 24 hours");
             }
         }

@@ -39,6 +39,8 @@ pub(super) struct Limits {
     custom: bool,
     deadline: Option<Instant>,
     max_response_bytes: u64,
+    /// Whether redirects are followed, so that nobody reads their bodies.
+    follows_redirects: bool,
 }
 
 impl Limits {
@@ -51,6 +53,7 @@ impl Limits {
             custom,
             deadline: Instant::now().checked_add(timeout),
             max_response_bytes: settings.max_response_bytes,
+            follows_redirects: settings.max_redirects > 0,
         }
     }
 
@@ -114,6 +117,12 @@ impl Generation {
     /// Closes what is idle and lets nothing back in.
     pub(super) fn retire(&self) {
         self.gate.shut();
+    }
+
+    /// Lets go of every connection, too.
+    pub(super) fn close(&self) {
+        self.gate.shut();
+        self.agent.clone().shutdown();
     }
 
     /// The response, and whether the request may be sent once more because its connection turned
@@ -188,7 +197,7 @@ impl Generation {
         let is_redirect = matches!(response.status, 301..=303 | 307 | 308);
         let known = body.content_length();
         let mut reader = body.into_reader();
-        if is_redirect && response.header("location").is_some() {
+        if limits.follows_redirects && is_redirect && response.header("location").is_some() {
             // Nobody reads it. What cannot be drained quickly costs the connection, no more.
             if known.is_some_and(|n| n <= DRAIN) {
                 let _unread = io::copy(&mut reader, &mut io::sink());
@@ -277,6 +286,10 @@ fn translate(e: ureq::Error, host: &str, limits: &Limits) -> Error {
         },
         ureq::Error::Protocol(e) => {
             Error::InvalidResponse { host: owned(), reason: format!("not HTTP/1.1: {e}") }
+        }
+        // What came last is no whole piece of a body, and nothing follows, or no piece is that large.
+        ureq::Error::BodyStalled => {
+            Error::ConnectionLost { host: owned(), reason: "its body ends within a chunk".into() }
         }
         ureq::Error::LargeResponseHeader(..) => {
             Error::InvalidResponse { host: owned(), reason: "a head larger than 32 KiB".into() }

@@ -90,12 +90,7 @@ impl Client {
     ) -> Result<Response, Error> {
         let _listed = Listed::new(&self.0, cancel);
         let result = self.follow(request, cancel);
-        // Whatever a cancelled call ended with, the reason it ended is that.
-        match result {
-            Err(_) if self.is_closed() => Err(Error::ClientClosed),
-            Err(_) if cancel.is_cancelled() => Err(Error::Cancelled),
-            result => result,
-        }
+        ended(result, self.is_closed(), cancel.is_cancelled())
     }
 
     fn follow(&self, request: &Request, cancel: &CancelToken) -> Result<Response, Error> {
@@ -180,7 +175,7 @@ impl Client {
         self.0.closed.store(true, Ordering::SeqCst);
         let calls = std::mem::take(&mut *self.calls());
         calls.iter().for_each(CancelToken::cancel);
-        self.generation().retire();
+        self.generation().close();
     }
 
     fn is_closed(&self) -> bool {
@@ -209,6 +204,17 @@ impl fmt::Debug for Client {
     }
 }
 
+/// What a call that was ended stumbles over while it ends is not the reason that it ended. But a
+/// refused certificate is one, and stays one whatever else happens in that moment.
+fn ended<T>(result: Result<T, Error>, closed: bool, cancelled: bool) -> Result<T, Error> {
+    match result {
+        Err(refused @ (Error::PinMismatch(_) | Error::Untrusted { .. })) => Err(refused),
+        Err(_) if closed => Err(Error::ClientClosed),
+        Err(_) if cancelled => Err(Error::Cancelled),
+        result => result,
+    }
+}
+
 /// A call in the list of those that [`Client::close`] ends.
 struct Listed<'a> {
     client: &'a Inner,
@@ -232,5 +238,25 @@ impl Drop for Listed<'_> {
         if let Some(i) = calls.iter().position(|call| call.is_same(self.cancel)) {
             calls.swap_remove(i);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_failure_is_never_called_cancelled_or_closed() {
+        let mismatch = Error::PinMismatch(Box::default());
+        for (closed, cancelled) in [(false, true), (true, false), (true, true)] {
+            assert_eq!(
+                ended::<()>(Err(mismatch.clone()), closed, cancelled),
+                Err(mismatch.clone())
+            );
+        }
+        let lost = || Err(Error::ConnectionLost { host: "h".into(), reason: "r".into() });
+        assert_eq!(ended::<()>(lost(), false, true), Err(Error::Cancelled));
+        assert_eq!(ended::<()>(lost(), true, true), Err(Error::ClientClosed));
+        assert_eq!(ended(Ok(1), true, true), Ok(1));
     }
 }

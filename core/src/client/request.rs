@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ureq::http::{HeaderName, HeaderValue};
 
+use super::builder::MAX_TIMEOUT;
 use super::url::Target;
 use crate::error::Error;
 
@@ -192,10 +193,10 @@ impl Request {
     /// Overrides the client's timeout for the whole call.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for zero.
+    /// [`Error::InvalidRequest`] for zero, and for more than 24 hours.
     pub fn timeout(mut self, timeout: Duration) -> Result<Self, Error> {
-        if timeout.is_zero() {
-            return Err(Error::request("timeout", "zero"));
+        if timeout.is_zero() || timeout > MAX_TIMEOUT {
+            return Err(Error::request("timeout", "not between 1 ms and 24 hours"));
         }
         self.timeout = Some(timeout);
         Ok(self)
@@ -266,7 +267,9 @@ mod tests {
     fn bodies_and_timeouts_are_checked() {
         let get = Request::new(Method::Get, "https://api.example.com/").expect("a good URL");
         assert_eq!(get.body(vec![1]).expect_err("GET").place(), Some("body"));
-        assert_eq!(post().timeout(Duration::ZERO).expect_err("zero").place(), Some("timeout"));
+        for timeout in [Duration::ZERO, Duration::MAX] {
+            assert_eq!(post().timeout(timeout).expect_err("out of range").place(), Some("timeout"));
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::error::Error;
 use crate::time::parse_rfc3339_utc;
 
 const SCHEMA: u32 = 1;
+/// Ignoring it would open what somebody wants shut.
+const NO_BLOCK: &str = "a static pin set cannot block for ever; only system_trust";
 const MAX_HOSTS: usize = 256;
 const MAX_PINS: usize = 16;
 const MAX_ANCHORS: usize = 16;
@@ -41,13 +43,12 @@ pub struct HostPolicy {
     include_subdomains: bool,
     mode: Mode,
     trust: Trust,
-    on_lapse: OnLapse,
     expires: Option<u64>,
     pins: Vec<Pin>,
-    anchors: Vec<TrustAnchor<'static>>,
+    anchors: Anchors,
     /// Pinned authorities that the pin set carries or that are public roots: anchors for
     /// rebuilding a path to a root that the server does not send.
-    pinned_roots: Vec<PinnedRoot>,
+    pinned_roots: Anchors,
     pins_certificates: bool,
 }
 
@@ -64,11 +65,28 @@ pub struct Pin {
     pub label: Option<String>,
 }
 
-/// An authority above the end-entity that a policy pins and that needs not be presented.
-#[derive(Clone, Debug)]
-pub(crate) struct PinnedRoot {
-    pub(crate) anchor: TrustAnchor<'static>,
-    pub(crate) certificate: Option<CertSha256>,
+/// Authorities as webpki wants them, with the digests of their certificates where those are known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Anchors {
+    list: Vec<TrustAnchor<'static>>,
+    certificates: Vec<Option<CertSha256>>,
+}
+
+impl Anchors {
+    pub(crate) fn push(&mut self, anchor: TrustAnchor<'static>, certificate: Option<CertSha256>) {
+        self.list.push(anchor);
+        self.certificates.push(certificate);
+    }
+
+    pub(crate) fn list(&self) -> &[TrustAnchor<'static>] {
+        &self.list
+    }
+
+    /// The digest of the certificate of an authority with this name and key.
+    pub(crate) fn certificate(&self, anchor: &TrustAnchor<'_>) -> Option<CertSha256> {
+        let i = self.list.iter().position(|known| known == anchor)?;
+        self.certificates[i]
+    }
 }
 
 impl PinSet {
@@ -96,6 +114,9 @@ impl PinSet {
         if spec.hosts.len() > MAX_HOSTS {
             let reason = format!("{} where {MAX_HOSTS} are allowed", spec.hosts.len());
             return Err(Error::pin_set("hosts", reason));
+        }
+        if spec.defaults.on_lapse == OnLapse::Block {
+            return Err(Error::pin_set("defaults.on_lapse", NO_BLOCK));
         }
         let mut hosts = Vec::with_capacity(spec.hosts.len());
         let mut by_name = HashMap::with_capacity(spec.hosts.len());
@@ -155,6 +176,9 @@ impl HostPolicy {
             }
             (_, Some(_)) => return fail("enforce_percent", "not between 0 and 100"),
         };
+        if spec.on_lapse == Some(OnLapse::Block) {
+            return fail("on_lapse", NO_BLOCK);
+        }
         let trust = spec.trust.unwrap_or(set.defaults.trust);
         let expires = match &spec.expires {
             None => None,
@@ -168,7 +192,7 @@ impl HostPolicy {
             return fail("pins", &format!("more than {MAX_PINS}"));
         }
         let mut pins = Vec::with_capacity(spec.pins.len());
-        let mut pinned_roots = Vec::new();
+        let mut pinned_roots = Anchors::default();
         for (i, pin) in spec.pins.iter().enumerate() {
             let place = format!("{place}.pins[{i}]");
             let (pin, root) = parse_pin(&place, pin)?;
@@ -176,7 +200,9 @@ impl HostPolicy {
                 return Err(Error::pin_set(place, "the same pin is listed before"));
             }
             pins.push(pin);
-            pinned_roots.extend(root);
+            if let Some((anchor, certificate)) = root {
+                pinned_roots.push(anchor, Some(certificate));
+            }
         }
         let distinct = pins.iter().map(|p| p.digest).collect::<BTreeSet<_>>().len();
         if mode == Mode::Enforce && distinct < 2 {
@@ -191,7 +217,7 @@ impl HostPolicy {
 
         let anchors = parse_anchors(place, &spec.anchors)?;
         match (trust, mode) {
-            (Trust::PrivateCa, _) if anchors.is_empty() => {
+            (Trust::PrivateCa, _) if spec.anchors.is_empty() => {
                 return fail("anchors", "private_ca needs at least one authority");
             }
             (Trust::PinOnly, mode) if mode != Mode::Enforce => {
@@ -200,7 +226,7 @@ impl HostPolicy {
             (Trust::PinOnly, _) if pins.iter().any(|p| p.at != PinAt::Leaf) => {
                 return fail("pins", "pin_only needs every pin to say \"at\": \"leaf\"");
             }
-            (Trust::PinOnly | Trust::SystemAndPin, _) if !anchors.is_empty() => {
+            (Trust::PinOnly | Trust::SystemAndPin, _) if !spec.anchors.is_empty() => {
                 return fail("anchors", "only private_ca uses them");
             }
             _ => {}
@@ -212,7 +238,6 @@ impl HostPolicy {
             include_subdomains: spec.include_subdomains,
             mode,
             trust,
-            on_lapse: spec.on_lapse.unwrap_or(set.defaults.on_lapse),
             expires,
             pins,
             anchors,
@@ -241,11 +266,6 @@ impl HostPolicy {
         self.trust
     }
 
-    /// What decides after [`Self::expires`].
-    pub fn on_lapse(&self) -> OnLapse {
-        self.on_lapse
-    }
-
     /// When the entry lapses, in seconds since 1970.
     pub fn expires(&self) -> Option<u64> {
         self.expires
@@ -256,11 +276,11 @@ impl HostPolicy {
         &self.pins
     }
 
-    pub(crate) fn anchors(&self) -> &[TrustAnchor<'static>] {
+    pub(crate) fn anchors(&self) -> &Anchors {
         &self.anchors
     }
 
-    pub(crate) fn pinned_roots(&self) -> &[PinnedRoot] {
+    pub(crate) fn pinned_roots(&self) -> &Anchors {
         &self.pinned_roots
     }
 
@@ -270,7 +290,9 @@ impl HostPolicy {
     }
 }
 
-fn parse_pin(place: &str, spec: &PinSpec) -> Result<(Pin, Option<PinnedRoot>), Error> {
+type CarriedRoot = (TrustAnchor<'static>, CertSha256);
+
+fn parse_pin(place: &str, spec: &PinSpec) -> Result<(Pin, Option<CarriedRoot>), Error> {
     let digest = match (&spec.sha256, &spec.cert_sha256) {
         (Some(text), None) => decode_digest(text)
             .map(|d| PinDigest::Spki(SpkiSha256::new(d)))
@@ -291,29 +313,30 @@ fn parse_pin(place: &str, spec: &PinSpec) -> Result<(Pin, Option<PinnedRoot>), E
             if spec.at == PinAt::Leaf {
                 return Err(Error::pin_set(place, "only a pinned authority carries one"));
             }
-            let (der, anchor) = parse_certificate(&place, text)?;
-            let certificate = CertSha256::of_certificate(&der);
+            let (anchor, certificate) = parse_certificate(&place, text)?;
             let spki = SpkiSha256::of_spki_contents(&anchor.subject_public_key_info);
             if digest != PinDigest::Certificate(certificate) && digest != PinDigest::Spki(spki) {
                 return Err(Error::pin_set(place, format!("not the one pinned: {spki}")));
             }
-            Some(PinnedRoot { anchor, certificate: Some(certificate) })
+            Some((anchor, certificate))
         }
     };
     Ok((Pin { digest, at: spec.at, state: spec.state, label: spec.label.clone() }, root))
 }
 
-fn parse_anchors(place: &str, anchors: &[String]) -> Result<Vec<TrustAnchor<'static>>, Error> {
+fn parse_anchors(place: &str, anchors: &[String]) -> Result<Anchors, Error> {
     if anchors.len() > MAX_ANCHORS {
         return Err(Error::pin_set(at(place, "anchors"), format!("more than {MAX_ANCHORS}")));
     }
-    let parse = |(i, text): (usize, &String)| {
-        parse_certificate(&format!("{place}.anchors[{i}]"), text).map(|(_, anchor)| anchor)
-    };
-    anchors.iter().enumerate().map(parse).collect()
+    let mut parsed = Anchors::default();
+    for (i, text) in anchors.iter().enumerate() {
+        let (anchor, certificate) = parse_certificate(&format!("{place}.anchors[{i}]"), text)?;
+        parsed.push(anchor, Some(certificate));
+    }
+    Ok(parsed)
 }
 
-fn parse_certificate(place: &str, text: &str) -> Result<(Vec<u8>, TrustAnchor<'static>), Error> {
+fn parse_certificate(place: &str, text: &str) -> Result<CarriedRoot, Error> {
     if text.len() > MAX_CERTIFICATE {
         return Err(Error::pin_set(place, format!("longer than {MAX_CERTIFICATE} characters")));
     }
@@ -326,12 +349,12 @@ fn parse_certificate(place: &str, text: &str) -> Result<(Vec<u8>, TrustAnchor<'s
     let anchor = anchor_from_trusted_cert(&CertificateDer::from(der.as_slice()))
         .map_err(|e| Error::pin_set(place, format!("not an X.509 certificate: {e}")))?
         .to_owned();
-    Ok((der, anchor))
+    Ok((anchor, CertSha256::of_certificate(&der)))
 }
 
 /// A pin on a public root must hold although servers need not send roots (RFC 8446 §4.4.2).
 #[cfg(feature = "bundled-roots")]
-fn add_public_roots(pins: &[Pin], roots: &mut Vec<PinnedRoot>) {
+fn add_public_roots(pins: &[Pin], roots: &mut Anchors) {
     let pinned =
         |spki| pins.iter().any(|p| p.at != PinAt::Leaf && p.digest == PinDigest::Spki(spki));
     if pins.iter().all(|p| p.at == PinAt::Leaf) {
@@ -339,13 +362,13 @@ fn add_public_roots(pins: &[Pin], roots: &mut Vec<PinnedRoot>) {
     }
     for (spki, anchor) in crate::tls::public_roots() {
         if pinned(*spki) {
-            roots.push(PinnedRoot { anchor: (*anchor).clone(), certificate: None });
+            roots.push((*anchor).clone(), None);
         }
     }
 }
 
 #[cfg(not(feature = "bundled-roots"))]
-fn add_public_roots(_: &[Pin], _: &mut Vec<PinnedRoot>) {}
+fn add_public_roots(_: &[Pin], _: &mut Anchors) {}
 
 fn check_text(place: &str, text: Option<&str>) -> Result<(), Error> {
     let Some(text) = text else { return Ok(()) };

@@ -9,14 +9,15 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, ioctl_fioclex, ioctl_fionbio};
+use rustix::io::Errno;
 use rustix::net::sockopt::socket_error;
-use rustix::net::{AddressFamily, SocketType, socket};
+use rustix::net::{AddressFamily, SocketType};
 
 use crate::cancel::{CancelToken, Wake};
 use crate::error::Error;
@@ -76,10 +77,7 @@ fn race(
     let mut waiting = VecDeque::from_iter(known);
     let mut lookup = None;
     if known.is_none() {
-        lookup = Some(
-            look_up(resolve, Arc::downgrade(&waker))
-                .map_err(|e| failed(format!("no thread: {e}")))?,
-        );
+        lookup = Some(look_up(resolve, Arc::downgrade(&waker)).map_err(|e| failed(e.to_string()))?);
     }
     let mut attempts: Vec<TcpStream> = Vec::new();
     let mut next_attempt = Instant::now();
@@ -134,14 +132,39 @@ fn race(
     }
 }
 
+/// Lookups cannot be ended, so those that hang are counted: an app that retries for hours over a
+/// dead resolver would end without threads.
+const MAX_LOOKUPS: usize = 64;
+static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
+
+struct Counted;
+
+impl Counted {
+    fn new() -> io::Result<Self> {
+        let counted = Self;
+        if LOOKUPS.fetch_add(1, Ordering::Relaxed) >= MAX_LOOKUPS {
+            return Err(io::Error::other("too many name lookups hang"));
+        }
+        Ok(counted)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        LOOKUPS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 fn look_up(
     resolve: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
     waker: Weak<Waker>,
 ) -> io::Result<Arc<Lookup>> {
     let lookup = Arc::new(Lookup::default());
     let answer = lookup.clone();
+    let counted = Counted::new()?;
     let run = move || {
         let result = resolve();
+        drop(counted);
         *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         // Gone, where nobody waits any more.
         if let Some(waker) = waker.upgrade() {
@@ -155,15 +178,30 @@ fn look_up(
 /// Begins to connect.
 fn start(address: SocketAddr) -> Result<TcpStream, Errno> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket: OwnedFd = socket(family, SocketType::STREAM, None)?;
-    ioctl_fioclex(&socket)?;
-    ioctl_fionbio(&socket, true)?;
-    #[cfg(target_vendor = "apple")]
-    rustix::net::sockopt::set_socket_nosigpipe(&socket, true)?;
+    let socket = open(family)?;
     match rustix::net::connect(&socket, &address) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket.into()),
         Err(e) => Err(e),
     }
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn open(family: AddressFamily) -> Result<OwnedFd, Errno> {
+    use rustix::net::{SocketFlags, socket_with};
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    socket_with(family, SocketType::STREAM, flags, None)
+}
+
+/// Where there are no such flags; and where a write to a closed socket would end the process.
+#[cfg(target_vendor = "apple")]
+fn open(family: AddressFamily) -> Result<OwnedFd, Errno> {
+    use rustix::io::{ioctl_fioclex, ioctl_fionbio};
+    use rustix::net::{socket, sockopt::set_socket_nosigpipe};
+    let socket = socket(family, SocketType::STREAM, None)?;
+    ioctl_fioclex(&socket)?;
+    ioctl_fionbio(&socket, true)?;
+    set_socket_nosigpipe(&socket, true)?;
+    Ok(socket)
 }
 
 /// What became of an attempt that is no longer under way.

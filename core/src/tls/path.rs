@@ -10,7 +10,7 @@ use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath, anchor_from_trusted_cert};
 
 use crate::pin::{
-    CertSha256, HostPolicy, MatchedPin, PathCertificate, PinAt, PinDigest, SpkiSha256,
+    Anchors, CertSha256, HostPolicy, MatchedPin, PathCertificate, PinAt, PinDigest, SpkiSha256,
 };
 
 /// Whether a valid path will do; an error makes webpki go on to others.
@@ -43,13 +43,16 @@ impl Presented<'_> {
     /// webpki's, where no valid path exists at all.
     pub(super) fn match_trusted(
         &self,
-        anchors: &[TrustAnchor<'_>],
+        anchors: &Anchors,
         policy: &HostPolicy,
     ) -> Result<PathMatch, webpki::Error> {
         let first_valid = RefCell::new(None);
         let matching = RefCell::new(None);
         let check = |verified: &VerifiedPath<'_>| {
-            let path = self.path_of(verified, policy);
+            let path = self.path_of(verified, policy, |anchor| {
+                let known = anchors.certificate(anchor);
+                known.or_else(|| policy.pinned_roots().certificate(anchor))
+            });
             if let Some(matched) = policy.match_path(&path) {
                 matching.replace(Some(PathMatch { matched: Some(matched), path }));
                 return Ok(());
@@ -58,7 +61,7 @@ impl Presented<'_> {
             // Not a verdict on the certificates: it makes webpki go on to other paths.
             Err(webpki::Error::UnknownIssuer)
         };
-        let built = self.build(anchors, Some(&check)).map(|_| ());
+        let built = self.build(anchors.list(), Some(&check)).map(|_| ());
         match (built, matching.into_inner(), first_valid.into_inner()) {
             (Ok(()), Some(matching), _) => Ok(matching),
             (Err(_), _, Some(valid)) => Ok(valid),
@@ -87,8 +90,8 @@ impl Presented<'_> {
                 anchors.push((anchor, entry.certificate));
             }
         }
-        for root in policy.pinned_roots() {
-            anchors.push((root.anchor.clone(), root.certificate));
+        for root in policy.pinned_roots().list() {
+            anchors.push((root.clone(), policy.pinned_roots().certificate(root)));
         }
         if anchors.is_empty() {
             return PathMatch { matched: None, path: vec![leaf] };
@@ -98,11 +101,10 @@ impl Presented<'_> {
             // A pinned certificate that does not issue this end-entity proves nothing.
             return PathMatch { matched: None, path: vec![leaf] };
         };
-        let mut path = self.path_of(&verified, policy);
-        if let Some(last) = path.last_mut() {
-            let found = anchors.iter().position(|a| spki_of(a) == last.spki);
-            last.certificate = found.and_then(|i| certificates[i]);
-        }
+        let path = self.path_of(&verified, policy, |anchor| {
+            let found = anchors.iter().position(|known| known == anchor);
+            found.and_then(|i| certificates[i])
+        });
         PathMatch { matched: policy.match_path(&path), path }
     }
 
@@ -116,14 +118,22 @@ impl Presented<'_> {
         }
     }
 
-    fn path_of(&self, verified: &VerifiedPath<'_>, policy: &HostPolicy) -> Vec<PathCertificate> {
+    /// The path, end-entity first; `certificate_of` knows the digest of an anchor's certificate.
+    fn path_of(
+        &self,
+        verified: &VerifiedPath<'_>,
+        policy: &HostPolicy,
+        certificate_of: impl FnOnce(&TrustAnchor<'_>) -> Option<CertSha256>,
+    ) -> Vec<PathCertificate> {
+        let digests = policy.pins_certificates();
         let mut path = vec![self.leaf(policy)];
         path.extend(verified.intermediate_certificates().map(|cert| PathCertificate {
             spki: SpkiSha256::of_spki(&cert.subject_public_key_info()),
-            certificate:
-                policy.pins_certificates().then(|| CertSha256::of_certificate(&cert.der())),
+            certificate: digests.then(|| CertSha256::of_certificate(&cert.der())),
         }));
-        path.push(PathCertificate { spki: spki_of(verified.anchor()), certificate: None });
+        let anchor = verified.anchor();
+        let certificate = if digests { certificate_of(anchor) } else { None };
+        path.push(PathCertificate { spki: spki_of(anchor), certificate });
         path
     }
 

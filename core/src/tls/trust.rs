@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::{CertificateError, OtherError};
-use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor};
+#[cfg(feature = "bundled-roots")]
+use rustls_pki_types::TrustAnchor;
+use rustls_pki_types::{CertificateDer, ServerName};
 use webpki::anchor_from_trusted_cert;
 
 use super::path::Presented;
 use crate::error::{Error, UntrustedReason};
 #[cfg(feature = "bundled-roots")]
 use crate::pin::SpkiSha256;
+use crate::pin::{Anchors, CertSha256};
 
 /// The authorities behind `system_and_pin`, and behind hosts without a policy.
 #[derive(Clone, Debug, Default)]
@@ -30,14 +33,14 @@ pub enum Roots {
 /// [`Roots`], ready for use.
 #[derive(Clone)]
 pub(crate) enum SystemTrust {
-    Anchors(Arc<[TrustAnchor<'static>]>),
+    Anchors(Arc<Anchors>),
     Platform(Arc<dyn ServerCertVerifier>),
 }
 
 impl fmt::Debug for SystemTrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Anchors(anchors) => write!(f, "{} anchors", anchors.len()),
+            Self::Anchors(anchors) => write!(f, "{} anchors", anchors.list().len()),
             Self::Platform(_) => f.write_str("platform"),
         }
     }
@@ -51,23 +54,27 @@ impl SystemTrust {
         match roots {
             Roots::System => platform(),
             #[cfg(feature = "bundled-roots")]
-            Roots::Bundled => Ok(Self::Anchors(webpki_roots::TLS_SERVER_ROOTS.into())),
+            Roots::Bundled => {
+                let mut anchors = Anchors::default();
+                webpki_roots::TLS_SERVER_ROOTS.iter().for_each(|a| anchors.push(a.clone(), None));
+                Ok(Self::Anchors(Arc::new(anchors)))
+            }
             Roots::Only(certificates) if certificates.is_empty() => Err(Error::InvalidConfig {
                 field: "roots".into(),
                 reason: "no certificate: nothing would be trusted".into(),
             }),
             Roots::Only(certificates) => {
-                let parse = |(i, der): (usize, &Vec<u8>)| {
-                    anchor_from_trusted_cert(&CertificateDer::from(der.as_slice()))
-                        .map(|anchor| anchor.to_owned())
+                let mut anchors = Anchors::default();
+                for (i, der) in certificates.iter().enumerate() {
+                    let anchor = anchor_from_trusted_cert(&CertificateDer::from(der.as_slice()))
                         .map_err(|e| Error::InvalidCertificate {
                             place: format!("roots[{i}]"),
                             reason: e.to_string(),
-                        })
-                };
-                let anchors: Result<Vec<_>, _> =
-                    certificates.iter().enumerate().map(parse).collect();
-                Ok(Self::Anchors(anchors?.into()))
+                        })?
+                        .to_owned();
+                    anchors.push(anchor, Some(CertSha256::of_certificate(der)));
+                }
+                Ok(Self::Anchors(Arc::new(anchors)))
             }
         }
     }
@@ -80,7 +87,7 @@ impl SystemTrust {
         ocsp: &[u8],
     ) -> Result<(), UntrustedReason> {
         match self {
-            Self::Anchors(anchors) => presented.verify(anchors).map_err(untrusted),
+            Self::Anchors(anchors) => presented.verify(anchors.list()).map_err(untrusted),
             Self::Platform(verifier) => verifier
                 .verify_server_cert(
                     presented.end_entity_der,

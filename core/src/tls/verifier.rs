@@ -135,7 +135,7 @@ impl PinningVerifier {
         let lapsed = policy.expires().is_some_and(|at| presented.now.as_secs() >= at);
         if lapsed || policy.mode() == Mode::Off {
             match policy.trust() {
-                Trust::PrivateCa => presented.verify(policy.anchors()).map_err(untrusted)?,
+                Trust::PrivateCa => presented.verify(policy.anchors().list()).map_err(untrusted)?,
                 Trust::SystemAndPin | Trust::PinOnly => {
                     self.system.verify(presented, name, ocsp)?;
                 }
