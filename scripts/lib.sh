@@ -4,6 +4,10 @@
 # shellcheck disable=SC2034 # it is for them
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
+# Every script knows where things are built, whatever the caller's own habits.
+export CARGO_TARGET_DIR=$root/target
+unset CARGO_BUILD_TARGET
+
 # Debian keeps nginx, chroot and others out of an ordinary user's path.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 

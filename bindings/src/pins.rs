@@ -143,10 +143,10 @@ fn host_spec(i: usize, host: HostSpec) -> Result<pin::HostSpec, Error> {
 
 fn pin_spec(place: &str, spec: PinSpec) -> Result<pin::PinSpec, Error> {
     // With its prefix: bare base64 could be the digest of either.
-    let digest = spec
-        .pin
-        .parse::<pin::PinDigest>()
-        .map_err(|reason| Error::InvalidPinSet { place: format!("{place}.pin"), reason })?;
+    let digest = spec.pin.parse::<pin::PinDigest>().map_err(|reason| {
+        let member = if spec.pin.starts_with("cert-") { "cert_sha256" } else { "sha256" };
+        Error::InvalidPinSet { place: format!("{place}.{member}"), reason }
+    })?;
     let (sha256, cert_sha256) = match digest {
         pin::PinDigest::Spki(digest) => (Some(STANDARD.encode(digest.as_bytes())), None),
         pin::PinDigest::Certificate(digest) => (None, Some(STANDARD.encode(digest.as_bytes()))),

@@ -328,3 +328,39 @@ fn the_systems_own_verifier_judges_before_pins_do() {
         assert_eq!(output.status.code(), Some(exit), "{server} pinned {pinned}: {output:?}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_exit_3() {
+    let kit = Kit::new("full");
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
+    let status = Command::new(env!("CARGO_BIN_EXE_pinfold"))
+        .args(["pin", &kit.path("backend.pem")])
+        .stdout(full)
+        .stderr(Stdio::null())
+        .status();
+    assert_eq!(status.expect("the binary").code(), Some(3));
+}
+
+#[test]
+fn wrong_arguments_are_json_where_json_was_asked_for() {
+    let output = run(&["pin", "--json", "--bogus"], b"");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(parsed(&output)["error"]["code"], "invalid_input");
+    let help = run(&["fetch", "--json", "--help"], b"");
+    assert!(help.status.success() && stdout(&help).contains("Examples:"), "{help:?}");
+}
+
+#[test]
+fn commands_of_the_readme_are_understood() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"));
+    let readme = readme.expect("the README");
+    let commands: Vec<_> = readme.lines().filter(|l| l.starts_with("pinfold ")).collect();
+    assert!(commands.len() >= 4, "{commands:?}");
+    for command in commands {
+        let words = command.split('#').next().expect("a part").split_whitespace().skip(1);
+        // Everything up to --help is parsed.
+        let output = run(&words.chain(["--help"]).collect::<Vec<_>>(), b"");
+        assert!(output.status.success(), "{command}: {output:?}");
+    }
+}

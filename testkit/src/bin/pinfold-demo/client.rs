@@ -75,6 +75,11 @@ fn run_cli(binary: &Path, place: &Place) -> Result<Outcomes, String> {
             None => printed["pinning"]["outcome"].as_str().unwrap_or("?"),
         };
         outcomes.insert(step.to_owned(), outcome.to_owned());
+        if let ("interceptor", Some(issuer)) =
+            (step, printed["error"]["certificate"]["issuer"].as_str())
+        {
+            outcomes.insert("issuer".to_owned(), issuer.to_owned());
+        }
     }
     Ok(outcomes)
 }
@@ -95,10 +100,6 @@ fn run_shell(command: &str, place: &Place) -> Result<Outcomes, String> {
     if !output.status.success() {
         return Err(format!("{command}: {}\n{text}", output.status));
     }
-    let pair = |line: &str| {
-        // Debian's Maven resets the colours of a terminal that is not there.
-        let line = line.replace("\x1b[0m", "");
-        line.split_once(' ').map(|(step, outcome)| (step.to_owned(), outcome.to_owned()))
-    };
+    let pair = |line: &str| line.split_once(' ').map(|(step, o)| (step.to_owned(), o.to_owned()));
     Ok(text.lines().filter_map(pair).collect())
 }

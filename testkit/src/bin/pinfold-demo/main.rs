@@ -53,5 +53,5 @@ fn run(options: &Options) -> Result<bool, String> {
         let seen = place.seen(client.keeps_connections)?;
         table.add(&client.name, outcomes, seen);
     }
-    Ok(table.print(&place.description()))
+    Ok(table.print(&place.description(), place.interceptor()))
 }

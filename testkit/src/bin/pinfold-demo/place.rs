@@ -41,6 +41,8 @@ pub(crate) struct Seen {
     pub(crate) refused: bool,
     /// How many requests of the client itself the backend got: only the first is due.
     pub(crate) requests: usize,
+    /// How many bytes came over the refused connections; nginx does not say.
+    pub(crate) refused_bytes: Option<u64>,
 }
 
 struct Real {
@@ -101,6 +103,11 @@ impl Place {
         Ok(Self { work, servers, testkit, real })
     }
 
+    /// Who the interceptor's authority is, as its certificate says.
+    pub(crate) fn interceptor(&self) -> &'static str {
+        if self.real.is_some() { "mitmproxy" } else { "Interception Authority" }
+    }
+
     pub(crate) fn description(&self) -> String {
         match &self.real {
             Some(_) => "nginx as backend and impostor, mitmproxy as interceptor".to_owned(),
@@ -151,8 +158,20 @@ impl Place {
             cut,
             refused,
             requests,
+            refused_bytes: Some(refused_bytes(&events) + refused_bytes(&intercepted)),
         }
     }
+}
+
+/// The application bytes of the connections that ended with an alert.
+fn refused_bytes(events: &[Event]) -> u64 {
+    let alerted =
+        |conn: &u64| events.iter().any(|e| matches!(e, Event::Alert { conn: c, .. } if c == conn));
+    let bytes = |e: &Event| match e {
+        Event::Closed { conn, application_bytes } if alerted(conn) => Some(*application_bytes),
+        _ => None,
+    };
+    events.iter().filter_map(bytes).sum()
 }
 
 fn count(events: &[Event], kind: &str) -> usize {
@@ -203,13 +222,14 @@ impl Real {
         Ok(())
     }
 
-    /// mitmproxy says "Client TLS handshake failed" where the client broke it off, and passes
-    /// requests on to nginx. nginx names the alert (46 is certificate_unknown, RFC 8446 §6.2) and
+    /// mitmproxy names the alert with which a client broke the handshake off, and passes requests on
+    /// to nginx. nginx names the alert (46 is certificate_unknown, RFC 8446 §6.2) and
     /// lists the requests: the pinned one and the one that mitmproxy passed on.
     fn seen(&self, keeps_connections: bool) -> Result<Seen, String> {
-        let proxy = self.await_line("mitmdump.out", "TLS handshake failed")?;
+        let proxy = self.await_line("mitmdump.out", "alert certificate unknown")?;
         let nginx = self.await_line("error.log", "SSL alert number 46")?;
-        let failed = proxy.lines().filter(|line| line.contains("TLS handshake failed")).count();
+        let told = |line: &&str| line.contains("alert certificate unknown");
+        let failed = proxy.lines().filter(told).count();
         let intercepted = proxy.lines().filter(|line| line.contains("GET https://")).count();
         let refused = nginx.contains("SSL alert number 46");
         // What mitmproxy passed on is its own, not the client's.
@@ -218,7 +238,7 @@ impl Real {
             let closed = nginx.find("closed keepalive connection");
             closed.zip(nginx.find("SSL alert number 46")).is_some_and(|(cut, told)| cut < told)
         });
-        Ok(Seen { alerts: failed, intercepted, cut, refused, requests })
+        Ok(Seen { alerts: failed, intercepted, cut, refused, requests, refused_bytes: None })
     }
 
     /// The log, once it says so or patience is at its end.
@@ -244,26 +264,26 @@ fn nginx(work: &Path, backend: u16, impostor: u16) -> String {
     let work = work.display();
     let server = |port: u16, chain: &str| {
         format!(
-            "  server {{
+            r#"  server {{
     listen 127.0.0.1:{port} ssl;
-    ssl_certificate {work}/pki/{chain}.chain.pem;
-    ssl_certificate_key {work}/pki/{chain}.key.pem;
+    ssl_certificate "{work}/pki/{chain}.chain.pem";
+    ssl_certificate_key "{work}/pki/{chain}.key.pem";
     return 200 'ok';
   }}
-"
+"#
         )
     };
     format!(
-        "daemon off;
-error_log {work}/logs/error.log info;
-pid {work}/nginx.pid;
+        r#"daemon off;
+error_log "{work}/logs/error.log" info;
+pid "{work}/nginx.pid";
 events {{}}
 http {{
-  access_log {work}/logs/access.log;
-  client_body_temp_path {work}/tmp; proxy_temp_path {work}/tmp; fastcgi_temp_path {work}/tmp;
-  uwsgi_temp_path {work}/tmp; scgi_temp_path {work}/tmp;
+  access_log "{work}/logs/access.log";
+  client_body_temp_path "{work}/tmp"; proxy_temp_path "{work}/tmp"; fastcgi_temp_path "{work}/tmp";
+  uwsgi_temp_path "{work}/tmp"; scgi_temp_path "{work}/tmp";
 {}{}}}
-",
+"#,
         server(backend, "backend"),
         server(impostor, "impostor"),
     )

@@ -8,6 +8,7 @@ const STEPS: &[(&str, &str, &str)] = &[
     ("pinned", "the backend with its pinned key", "match"),
     ("impostor", "an impostor, issued by nobody known", "certificate_unknown_issuer"),
     ("interceptor", "an interceptor whom the device trusts", "pin_mismatch"),
+    ("issuer", "the same: who the error says it was", ""),
     ("report_only", "the same, where the pin set only reports", "report_only"),
     ("changed", "the backend, after the pin set has changed", "pin_mismatch"),
 ];
@@ -23,12 +24,14 @@ impl Table {
     }
 
     /// Prints the table; whether all of it is as it should be.
-    pub(crate) fn print(&self, place: &str) -> bool {
+    pub(crate) fn print(&self, place: &str, interceptor: &str) -> bool {
         println!("\nClients with pins, against {place}:\n");
         let names = self.columns.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>();
         row("a request to", "must end with", &names);
         let mut good = true;
         for (step, shows, expected) in STEPS {
+            // Whoever it is here.
+            let expected = if *step == "issuer" { interceptor } else { expected };
             let cell = |outcomes: &Outcomes| match outcomes.get(*step) {
                 Some(outcome) if outcome == expected => "ok".to_owned(),
                 Some(outcome) => format!("WRONG: {outcome}"),
@@ -43,7 +46,8 @@ impl Table {
             ("interceptor", "a TLS alert", (|s| Some(s.alerts == 1)) as fn(&Seen) -> Option<bool>),
             ("interceptor", "no request but the reported one", |s| Some(s.intercepted == 1)),
             ("backend", "a TLS alert", |s| Some(s.refused)),
-            ("backend", "no byte of the refused request", |s| Some(s.requests == 1)),
+            ("backend", "no request but the first", |s| Some(s.requests == 1)),
+            ("both", "no byte of a refused request", |s| s.refused_bytes.map(|n| n == 0)),
             ("backend", "the live connection cut by the change", |s| s.cut),
         ] {
             let cell = |of: &Seen| match seen(of) {

@@ -3,8 +3,12 @@ package dev.pinfold
 /**
  * Cancels blocking calls from another thread; coroutines need none. See
  * [PinnedClient.sendBlocking].
+ *
+ * One token may be given to any number of calls, at once or one after the other. Once it is
+ * cancelled it stays so.
  */
 public class CancelToken {
+    // Rust's own tokens are for one call each; every NativeCall has one.
     private val calls = mutableListOf<NativeCall>()
 
     /** Whether [cancel] was called. */

@@ -23,7 +23,10 @@ public class ClientConfig internal constructor() {
     /** For name lookup, TCP and TLS together: from 1 ms to 24 hours. */
     public var connectTimeout: Duration = 10.seconds
 
-    /** For a whole call, with redirects and the body: from 1 ms to 24 hours. */
+    /**
+     * For a whole call, with redirects and the body: from 1 ms to 24 hours. It begins when the
+     * request gets its thread: of all suspended calls, 64 run at a time and the others wait.
+     */
     public var timeout: Duration = 30.seconds
 
     /**

@@ -45,15 +45,15 @@ internal fun Failure.toException(): PinfoldException {
     }
 }
 
-internal fun Failure.toPinMismatch() = PinfoldException.PinMismatch(message, facts())
+internal fun Failure.toPinMismatch() = PinfoldException.PinMismatch(message, certificate())
 
 private fun Failure.untrusted(): PinfoldException? {
     val reason = Reason.entries.find { "certificate_${it.name.lowercase()}" == code }
     if (reason == null) return null
-    return PinfoldException.Untrusted(message, facts(), reason)
+    return PinfoldException.Untrusted(message, certificate(), reason)
 }
 
-private fun Failure.facts() =
+private fun Failure.certificate() =
     CertificateFacts(
         host = host.orEmpty(),
         rule = rule,

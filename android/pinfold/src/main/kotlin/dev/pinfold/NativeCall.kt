@@ -30,13 +30,11 @@ internal class NativeCall(
 
     /** Sends the request and blocks for the response. */
     fun execute(request: Request): Response {
+        checkBodySize(request.bodySize)
         val head = request.toHead()
-        val size = FfiConverterTypeRequestHead.allocationSize(head).toLong() + request.bodySize
-        if (size > Int.MAX_VALUE) {
-            throw PinfoldException.InvalidRequest("request, body: larger than 2 GiB", "body")
-        }
+        val size = inputSize(FfiConverterTypeRequestHead.allocationSize(head), request.bodySize)
         return Buffers.use { buffers ->
-            val input = buffers.input(size.toInt())
+            val input = buffers.input(size)
             FfiConverterTypeRequestHead.write(head, input)
             request.body?.let(input::put)
             val length = input.position()
@@ -53,7 +51,7 @@ internal class NativeCall(
     ) {
         try {
             // Not `withContext`, which waits for the end of what it has cancelled.
-            Dispatchers.IO.dispatch(continuation.context) {
+            threads.dispatch(continuation.context) {
                 val result = runCatching { execute(request) }
                 end()
                 continuation.resumeWith(result)
@@ -102,6 +100,9 @@ internal class NativeCall(
     companion object {
         /** The clients of the calls between begin and end. */
         val running = ConcurrentHashMap<Long, Client>()
+
+        /** A view of its own, so that slow servers do not block the threads of the app's own IO. */
+        private val threads = Dispatchers.IO.limitedParallelism(64, "Pinfold")
     }
 }
 

@@ -43,7 +43,11 @@ public class PinSet internal constructor(
          */
         @JvmStatic
         @Throws(PinfoldException::class)
-        public fun parse(json: String): PinSet = parse(json.wellFormed().encodeToByteArray())
+        public fun parse(json: String): PinSet {
+            // In UTF-8 it is not shorter.
+            checkPinSetSize(json.length)
+            return parse(json.wellFormed().encodeToByteArray())
+        }
 
         /**
          * Reads the JSON of a static pin set, in UTF-8.
@@ -52,8 +56,10 @@ public class PinSet internal constructor(
          */
         @JvmStatic
         @Throws(PinfoldException::class)
-        public fun parse(json: ByteArray): PinSet =
-            PinSet(translated { withDirectBuffer(json) { FfiPinSet.parse(it) } })
+        public fun parse(json: ByteArray): PinSet {
+            checkPinSetSize(json.size)
+            return PinSet(translated { withDirectBuffer(json) { FfiPinSet.parse(it) } })
+        }
 
         /**
          * Checks a pin set that is put together in code.

@@ -11,7 +11,7 @@ import java.io.IOException
  * try {
  *     client.get("https://api.example.com/v1/me")
  * } catch (e: PinfoldException.PinMismatch) {
- *     log("somebody is in the middle: ${e.facts.issuer}")
+ *     log("somebody is in the middle: ${e.certificate.issuer}")
  * } catch (e: PinfoldException.Timeout) {
  *     retryLater()
  * }
@@ -29,6 +29,9 @@ public sealed class PinfoldException(
     public val host: String? = null,
     public val place: String? = null,
 ) : IOException(message) {
+    /** The facts about the refused certificate, where it was one. */
+    public open val certificate: CertificateFacts? get() = null
+
     /**
      * The caller cancelled by [CancelToken]; never used for anything else. A cancelled coroutine
      * sees `CancellationException` instead.
@@ -163,13 +166,13 @@ public sealed class PinfoldException(
     /**
      * The server's certificate was refused, before one byte of the request had left.
      *
-     * @property facts What a support desk needs to see.
+     * @property certificate What a support desk needs to see.
      */
     public sealed class CertificateRefused(
         code: String,
         message: String,
-        public val facts: CertificateFacts,
-    ) : PinfoldException(code, message, facts.host)
+        override val certificate: CertificateFacts,
+    ) : PinfoldException(code, message, certificate.host)
 
     /**
      * The certificate is trusted, but no pin of the host's entry is on its verified path
@@ -177,8 +180,8 @@ public sealed class PinfoldException(
      */
     public class PinMismatch(
         message: String,
-        facts: CertificateFacts,
-    ) : CertificateRefused("pin_mismatch", message, facts)
+        certificate: CertificateFacts,
+    ) : CertificateRefused("pin_mismatch", message, certificate)
 
     /**
      * The certificate is not trusted; pins were not even asked.
@@ -187,9 +190,9 @@ public sealed class PinfoldException(
      */
     public class Untrusted(
         message: String,
-        facts: CertificateFacts,
+        certificate: CertificateFacts,
         public val reason: Reason,
-    ) : CertificateRefused("certificate_${reason.name.lowercase()}", message, facts) {
+    ) : CertificateRefused("certificate_${reason.name.lowercase()}", message, certificate) {
         /** Why a certificate is not trusted. */
         public enum class Reason {
             /** Its validity has ended, or the device's clock is ahead. */

@@ -52,7 +52,7 @@ public class Header(
  *
  * @property method The method.
  * @property url The absolute `https` URL, without credentials.
- * @throws PinfoldException.InvalidRequest for a body that is not Unicode.
+ * @throws PinfoldException.InvalidRequest for a text as body that is not Unicode or over 1 GiB.
  */
 public class Request(
     public val method: Method,
@@ -65,7 +65,10 @@ public class Request(
     /** The body, where there is one. It is not copied: leave it alone until the answer is there. */
     public val body: ByteArray?
 
-    /** The call's own timeout, or none where the client's holds. */
+    /**
+     * The call's own timeout, or none where the client's holds. It begins when the request gets its
+     * thread; see [ClientConfig.timeout].
+     */
     public val timeout: Duration?
 
     init {
@@ -87,7 +90,10 @@ public class RequestBuilder internal constructor() {
     internal val headers = mutableListOf<Header>()
     internal var body: ByteArray? = null
 
-    /** Overrides [ClientConfig.timeout] for this call. */
+    /**
+     * Overrides [ClientConfig.timeout] for this call. It begins when the request gets its thread,
+     * as that one does.
+     */
     public var timeout: Duration? = null
 
     /**
@@ -110,7 +116,7 @@ public class RequestBuilder internal constructor() {
     }
 
     /**
-     * Sets the body; GET and HEAD take none (RFC 9110 §9.3.1).
+     * Sets the body, at most 1 GiB; GET and HEAD take none (RFC 9110 §9.3.1).
      *
      * @param contentType The `Content-Type` header to add, if any.
      */
@@ -123,15 +129,17 @@ public class RequestBuilder internal constructor() {
     }
 
     /**
-     * Sets the body, in UTF-8; GET and HEAD take none (RFC 9110 §9.3.1).
+     * Sets the body, in UTF-8 and at most 1 GiB; GET and HEAD take none (RFC 9110 §9.3.1).
      *
      * @param contentType The `Content-Type` header to add, if any.
-     * @throws PinfoldException.InvalidRequest where [text] has a lone surrogate.
+     * @throws PinfoldException.InvalidRequest where [text] has a lone surrogate or is over 1 GiB.
      */
     public fun body(
         text: String,
         contentType: String? = null,
     ) {
+        // In UTF-8 it is not shorter.
+        checkBodySize(text.length)
         val bytes =
             try {
                 text.encodeToByteArray(throwOnInvalidSequence = true)

@@ -4,12 +4,17 @@ import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.supervisorScope
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.withTimeoutOrNull
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.assertInstanceOf
 import org.junit.jupiter.api.assertThrows
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.ExecutionException
@@ -65,6 +70,28 @@ class CancellationTest {
         }
 
     @Test
+    suspend fun `slow servers do not block the app's own IO, and timeouts wait for a thread`() =
+        coroutineScope {
+            Testkit.client().use { client ->
+                val slow =
+                    List(64) {
+                        async(Dispatchers.Default) { client.get(Testkit.url("/hang?slow$it")) }
+                    }
+                repeat(64) { Testkit.awaitRequest("/hang?slow$it") }
+                withTimeout(5.seconds) { withContext(Dispatchers.IO) { } }
+
+                val next =
+                    async(Dispatchers.Default) {
+                        client.get(Testkit.url("/")) { timeout = 500.milliseconds }
+                    }
+                delay(1.seconds)
+                assertFalse(next.isCompleted)
+                slow.forEach { it.cancel() }
+                assertEquals(200, next.await().status)
+            }
+        }
+
+    @Test
     fun `a token ends a blocking call`() {
         Testkit.client().use { client ->
             val token = CancelToken()
@@ -75,6 +102,26 @@ class CancellationTest {
             assertEquals("cancelled", (error as PinfoldException.Cancelled).code)
             Testkit.awaitClosed("backend", connection)
             assertTrue(token.isCancelled)
+        }
+    }
+
+    @Test
+    fun `a token ends every call that has it, at once or one after the other`() {
+        Testkit.client().use { client ->
+            val token = CancelToken()
+            val done = client.sendBlocking(Request(Method.GET, Testkit.url("/")), token)
+            assertEquals(200, done.status)
+            val calls = List(2) { blocking(client, "/hang?shared$it", token) }
+            val other = blocking(client, "/hang?other", CancelToken())
+            val connections = List(2) { Testkit.awaitRequest("/hang?shared$it") }
+            Testkit.awaitRequest("/hang?other")
+            token.cancel()
+            for (call in calls + blocking(client, "/hang?late", token)) {
+                val error = assertThrows<ExecutionException> { call.get() }.cause
+                assertInstanceOf<PinfoldException.Cancelled>(error)
+            }
+            connections.forEach { Testkit.awaitClosed("backend", it) }
+            assertFalse(other.isDone)
         }
     }
 
@@ -102,7 +149,8 @@ class CancellationTest {
         client: PinnedClient,
         path: String,
         token: CancelToken?,
-    ) = CompletableFuture.supplyAsync {
-        client.sendBlocking(Request(Method.GET, Testkit.url(path)), token)
-    }
+    ) = CompletableFuture.supplyAsync(
+        { client.sendBlocking(Request(Method.GET, Testkit.url(path)), token) },
+        { Thread(it).start() }, // the common pool has a thread for each core but one
+    )
 }

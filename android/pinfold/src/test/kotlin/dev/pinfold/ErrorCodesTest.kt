@@ -36,6 +36,15 @@ class ErrorCodesTest {
     }
 
     @Test
+    fun `the facts about a refused certificate can be read without a cast`() {
+        for (code in errorCodes()) {
+            val error = failure(code).toException()
+            val isRefused = code == "pin_mismatch" || code.startsWith("certificate_")
+            assertEquals(if (isRefused) "host" else null, error.certificate?.host, code)
+        }
+    }
+
+    @Test
     fun `errors can be serialised, as every IOException can`() {
         val stream = ObjectOutputStream(ByteArrayOutputStream())
         errorCodes().forEach { stream.writeObject(failure(it).toException()) }

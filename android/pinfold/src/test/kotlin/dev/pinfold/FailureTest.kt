@@ -9,6 +9,7 @@ import java.net.ServerSocket
 import java.net.URLEncoder
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.days
+import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
@@ -70,8 +71,11 @@ class FailureTest {
             assertThrows<PinfoldException.Timeout> {
                 client.get(Testkit.url("/hang")) { timeout = 200.milliseconds }
             }
-            for (time in listOf(1.days, Duration.INFINITE)) {
-                assertEquals(200, client.get(Testkit.url("/")) { timeout = time }.status)
+            assertEquals(200, client.get(Testkit.url("/")) { timeout = 1.days }.status)
+            for (time in listOf(25.hours, Duration.INFINITE)) {
+                assertThrows<PinfoldException.InvalidRequest> {
+                    client.get(Testkit.url("/")) { timeout = time }
+                }
             }
         }
     }

@@ -3,6 +3,7 @@ package dev.pinfold
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Assumptions.assumeTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 import kotlin.time.Duration
@@ -44,7 +45,41 @@ class InvalidInputTest {
         val unfinished = assertThrows<PinfoldException.InvalidPinSet> { PinSet.parse("{") }
         assertTrue(unfinished.message.contains("line 1 column 1"), unfinished.message)
         assertThrows<PinfoldException.InvalidPinSet> { PinSet.parse(byteArrayOf(-1, -2)) }
-        assertThrows<PinfoldException.InvalidPinSet> { PinSet.parse(ByteArray(5_000_000)) }
+    }
+
+    @Test
+    fun `a huge JSON pin set is refused before it is copied`() {
+        val limit = 1 shl 20
+        val ours = "pin set, document: larger than 1 MiB"
+        for (size in listOf(limit, limit + 1, 2 * limit)) {
+            val bytes = refusedDocument { PinSet.parse(ByteArray(size)) }
+            val text = refusedDocument { PinSet.parse(" ".repeat(size)) }
+            assertEquals(size > limit, bytes == ours, bytes)
+            assertEquals(size > limit, text == ours, text)
+        }
+        // Fewer characters than allowed, but more bytes.
+        assertEquals(ours, refusedDocument { PinSet.parse("\u20AC".repeat(limit / 2)) })
+    }
+
+    @Test
+    fun `a huge request is refused before it is copied`() {
+        val limit = 1 shl 30
+        checkBodySize(limit)
+        val body = assertThrows<PinfoldException.InvalidRequest> { checkBodySize(limit + 1) }
+        assertEquals("body", body.place)
+        assertEquals(Int.MAX_VALUE, inputSize((limit - 1).toULong(), limit))
+        for (size in listOf(limit.toULong(), ULong.MAX_VALUE)) {
+            val head = assertThrows<PinfoldException.InvalidRequest> { inputSize(size, limit) }
+            assertEquals("headers", head.place)
+        }
+    }
+
+    @Test
+    fun `a body over 1 GiB is refused when it is sent`() {
+        assumeTrue(Runtime.getRuntime().maxMemory() > 2L shl 30, "the heap is too small for it")
+        val bytes = ByteArray((1 shl 30) + 1)
+        val request = Request(Method.POST, Testkit.url("/")) { body(bytes) }
+        assertEquals("body", invalid<PinfoldException.InvalidRequest>(request).place)
     }
 
     @Test
@@ -201,6 +236,12 @@ class InvalidInputTest {
     private fun HostBuilder.twoPins() {
         pin("sha256/$A")
         backup("sha256/$B")
+    }
+
+    private fun refusedDocument(parse: () -> Unit): String {
+        val error = assertThrows<PinfoldException.InvalidPinSet> { parse() }
+        assertEquals("document", error.place)
+        return error.message
     }
 
     private fun refused(

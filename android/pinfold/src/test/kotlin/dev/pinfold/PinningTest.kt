@@ -53,7 +53,7 @@ class PinningTest {
         assertEquals("pin_mismatch", error.code)
         assertEquals(Testkit.HOST, error.host)
         assertTrue(error.message.startsWith("the certificate of ${Testkit.HOST} matches no pin"))
-        with(error.facts) {
+        with(error.certificate) {
             assertEquals(Testkit.HOST, host)
             assertEquals(Testkit.HOST, rule)
             assertEquals(Testkit.pin("interceptor"), presentedPin)
@@ -96,8 +96,8 @@ class PinningTest {
             val error = refused<PinfoldException.Untrusted>(server)
             assertEquals(reason, error.reason, server)
             assertEquals("certificate_${reason.name.lowercase()}", error.code)
-            assertEquals(Testkit.pin(server), error.facts.presentedPin, server)
-            assertEquals(Testkit.HOST, error.facts.host)
+            assertEquals(Testkit.pin(server), error.certificate.presentedPin, server)
+            assertEquals(Testkit.HOST, error.certificate.host)
         }
     }
 
@@ -110,7 +110,7 @@ class PinningTest {
             }
         val reported = assertInstanceOf<Pinning.ReportOnly>(pinning(pins))
         assertEquals("pin_mismatch", reported.mismatch.code)
-        assertEquals(Testkit.pin("backend"), reported.mismatch.facts.presentedPin)
+        assertEquals(Testkit.pin("backend"), reported.mismatch.certificate.presentedPin)
     }
 
     @Test

@@ -1,11 +1,34 @@
 package dev.pinfold
 
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import java.io.File
 import kotlin.time.Duration.Companion.seconds
 
-/** The samples of the documentation, so that they compile and run. */
+/** The samples of the documentation, so that they compile and, where testkit has the host, run. */
 class ReadmeTest {
+    @Suppress("unused") // Its host is nobody's: that it compiles is enough.
+    private suspend fun readme(json: String) {
+        val client = PinnedClient(PinSet.parse(json))
+        val response = client.get("https://api.example.com/v1/me")
+        println(response.text())
+    }
+
+    @Test
+    fun `every sample of the README is in this file`() {
+        // Maven runs tests in the module's folder.
+        val code = lines(File("src/test/kotlin/dev/pinfold/ReadmeTest.kt").readText())
+        val blocks =
+            File("../../README.md")
+                .readText()
+                .split("```kotlin\n")
+                .drop(1)
+                .map { it.substringBefore("```") }
+        assertTrue(blocks.isNotEmpty())
+        for (block in blocks) assertTrue(code.contains(lines(block)), block)
+    }
+
     @Test
     suspend fun `a pinned GET in a few lines`() {
         val json =
@@ -53,12 +76,20 @@ class ReadmeTest {
                     }
                 assertEquals(200, response.status)
             } catch (e: PinfoldException.PinMismatch) {
-                println("somebody is in the middle: ${e.facts.issuer}")
+                println("somebody is in the middle: ${e.certificate.issuer}")
             } catch (e: PinfoldException.Timeout) {
                 println("try again later")
             }
         }
     }
+
+    /** The text without indentation and empty lines, and with a line break on both ends. */
+    private fun lines(text: String) =
+        text
+            .lines()
+            .map { it.trim() }
+            .filter { it.isNotEmpty() }
+            .joinToString("\n", prefix = "\n", postfix = "\n")
 
     private fun ClientConfig.onTestkit() {
         roots = Roots.Only(listOf(Testkit.certificate("root")))

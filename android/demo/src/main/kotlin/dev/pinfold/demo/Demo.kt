@@ -1,5 +1,6 @@
 package dev.pinfold.demo
 
+import dev.pinfold.CertificateFacts
 import dev.pinfold.PinSet
 import dev.pinfold.PinfoldException
 import dev.pinfold.PinnedClient
@@ -16,7 +17,7 @@ private val authorities =
         CertificateFactory.getInstance("X.509").generateCertificates(pem).map { it.encoded }
     }
 
-/** Plays the scenario of `scripts/demo`: a line `STEP OUTCOME` for each step. */
+/** Plays the scenario of `scripts/demo`: a line `STEP OUTCOME` for each step, and `issuer NAME`. */
 fun main() =
     runBlocking {
         client("BACKEND", "pins.json").use { client ->
@@ -26,21 +27,33 @@ fun main() =
             println("changed ${client.outcome()}")
         }
         client("IMPOSTOR", "pins.json").use { println("impostor ${it.outcome()}") }
-        client("INTERCEPTOR", "pins.json").use { println("interceptor ${it.outcome()}") }
+        client("INTERCEPTOR", "pins.json").use { client ->
+            val outcome = client.outcome()
+            println("interceptor $outcome")
+            // The error says who was there.
+            outcome.certificate?.issuer?.let { println("issuer $it") }
+        }
         client("INTERCEPTOR", "report.json").use { println("report_only ${it.outcome()}") }
     }
 
-private suspend fun PinnedClient.outcome(): String =
+private class Outcome(
+    val name: String,
+    val certificate: CertificateFacts? = null,
+) {
+    override fun toString() = name
+}
+
+private suspend fun PinnedClient.outcome(): Outcome =
     try {
         when (get(url).pinning) {
-            is Pinning.Matched -> "match"
-            is Pinning.ReportOnly -> "report_only"
-            is Pinning.Off -> "off"
-            is Pinning.Lapsed -> "lapsed"
-            Pinning.NotPinned -> "not_pinned"
+            is Pinning.Matched -> Outcome("match")
+            is Pinning.ReportOnly -> Outcome("report_only")
+            is Pinning.Off -> Outcome("off")
+            is Pinning.Lapsed -> Outcome("lapsed")
+            Pinning.NotPinned -> Outcome("not_pinned")
         }
     } catch (e: PinfoldException) {
-        e.code
+        Outcome(e.code, e.certificate)
     }
 
 private fun client(
