@@ -9,7 +9,7 @@ internal import PinfoldBindings
 /// let pins = try PinSet(hosts: [
 ///     HostPolicy(
 ///         host: "api.example.com",
-///         includesSubdomains: true,
+///         includeSubdomains: true,
 ///         pins: [
 ///             Pin("sha256/dpJYSILN3vPDjmyxKEFRYiHPRf9LrAkT0P4p7LIO3lI=", at: .leaf),
 ///             Pin("sha256/P8TNKwpRMWUeT8m9bVAlTBDjCRKjLNw1RuO1pB4rDBE=", state: .backup),

@@ -68,9 +68,6 @@ public enum PinfoldError: Error, Hashable, Sendable {
     case truncated(host: String, message: String)
     /// The certificate is not trusted; pins were not even asked. Nothing of the request was sent.
     case untrusted(UntrustedReason, CertificateFacts, message: String)
-    /// A code that this version does not know, which means that the parts of Pinfold are not of
-    /// the same version.
-    case unknown(code: String, message: String)
 }
 
 /// Which timeout ran out.
@@ -124,7 +121,6 @@ extension PinfoldError {
         case .tooManyRedirects: "too_many_redirects"
         case .truncated: "truncated"
         case .untrusted(let reason, _, _): reason.code
-        case .unknown(let code, _): code
         }
     }
 
@@ -140,7 +136,7 @@ extension PinfoldError {
             .invalidURL(_, let message), .pinMismatch(_, let message),
             .responseTooLarge(_, let message), .timeout(_, _, let message),
             .tlsFailed(_, let message), .tooManyRedirects(_, let message),
-            .truncated(_, let message), .untrusted(_, _, let message), .unknown(_, let message):
+            .truncated(_, let message), .untrusted(_, _, let message):
             message
         }
     }

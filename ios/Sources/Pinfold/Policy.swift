@@ -88,7 +88,7 @@ public struct HostPolicy: Hashable, Sendable {
     /// The host's name or IP address.
     public var host: String
     /// Whether the entry also covers every name below the host, at any depth.
-    public var includesSubdomains: Bool
+    public var includeSubdomains: Bool
     /// The pins; under ``Mode/enforce`` at least two distinct ones, so that a lost key does not
     /// lock the app out (RFC 7469 §4.3).
     public var pins: [Pin]
@@ -106,7 +106,7 @@ public struct HostPolicy: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - host: The host's name or IP address.
-    ///   - includesSubdomains: Whether every name below the host is covered, at any depth.
+    ///   - includeSubdomains: Whether every name below the host is covered, at any depth.
     ///   - pins: The pins; at least two distinct ones under ``Mode/enforce``.
     ///   - mode: What to do when no pin matches.
     ///   - trust: What makes a certificate trusted before pins are looked at.
@@ -114,7 +114,7 @@ public struct HostPolicy: Hashable, Sendable {
     ///   - anchors: The authorities of ``Trust/privateCa``, in DER.
     public init(
         host: String,
-        includesSubdomains: Bool = false,
+        includeSubdomains: Bool = false,
         pins: [Pin],
         mode: Mode = .enforce,
         trust: Trust = .systemAndPin,
@@ -122,7 +122,7 @@ public struct HostPolicy: Hashable, Sendable {
         anchors: [Data] = []
     ) {
         self.host = host
-        self.includesSubdomains = includesSubdomains
+        self.includeSubdomains = includeSubdomains
         self.pins = pins
         self.mode = mode
         self.trust = trust
@@ -136,7 +136,7 @@ extension HostPolicy {
     func spec(place: String) throws(PinfoldError) -> HostSpec {
         HostSpec(
             host: host,
-            includeSubdomains: includesSubdomains,
+            includeSubdomains: includeSubdomains,
             mode: mode.bindings,
             trust: trust.bindings,
             expires: try expiryText(place: "\(place).expires"),

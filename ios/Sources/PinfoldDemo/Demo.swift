@@ -26,11 +26,12 @@ struct Demo {
         try live.replacePins(pins("changed.json"))
         print("changed", try await outcome(live))
         print("impostor", try await outcome(client("IMPOSTOR", "pins.json")))
-        print("interceptor", try await outcome(client("INTERCEPTOR", "pins.json")))
+        print("interceptor", try await outcome(client("INTERCEPTOR", "pins.json"), names: "issuer"))
         print("report_only", try await outcome(client("INTERCEPTOR", "report.json")))
     }
 
-    func outcome(_ client: PinnedClient) async throws -> String {
+    /// How a request ended; with `names`, also a line that says who issued a refused certificate.
+    func outcome(_ client: PinnedClient, names step: String? = nil) async throws -> String {
         do {
             return switch try await client.get(url).pinning {
             case .matched: "match"
@@ -40,6 +41,7 @@ struct Demo {
             case .notPinned: "not_pinned"
             }
         } catch let error as PinfoldError {
+            if let step, let issuer = error.certificate?.issuer { print(step, issuer) }
             return error.code
         }
     }

@@ -44,7 +44,7 @@ struct PinSetInputTests {
         Wrong(HostPolicy(host: "a b", pins: pins), "hosts[0].host"),
         Wrong(HostPolicy(host: "a\0.example", pins: pins), "hosts[0].host"),
         Wrong(HostPolicy(host: huge, pins: pins), "hosts[0].host"),
-        Wrong(HostPolicy(host: "com", includesSubdomains: true, pins: pins), "hosts[0].host"),
+        Wrong(HostPolicy(host: "com", includeSubdomains: true, pins: pins), "hosts[0].host"),
         Wrong(HostPolicy(host: "a.example", pins: []), "hosts[0].pins"),
         Wrong(HostPolicy(host: "a.example", pins: [pins[0]]), "hosts[0].pins"),
         Wrong(HostPolicy(host: "a.example", pins: [pins[0], pins[0]]), "hosts[0].pins[1]"),

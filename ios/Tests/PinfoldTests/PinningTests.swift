@@ -131,7 +131,7 @@ struct PinningTests {
         policy.host = "example.test"
         let exact = try kit.client("backend", policy)
         #expect(try await failure { try await exact.get(url) }.code == "host_not_pinned")
-        policy.includesSubdomains = true
+        policy.includeSubdomains = true
         #expect(try await kit.client("backend", policy).get(url).text == "ok")
     }
 

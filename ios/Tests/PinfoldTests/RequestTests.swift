@@ -122,7 +122,7 @@ struct RequestTests {
     func sensitiveHeaders() async throws {
         var policy = try kit.policy()
         policy.host = "example.test"
-        policy.includesSubdomains = true
+        policy.includeSubdomains = true
         let address = try kit.address("backend")
         let client = try kit.client("backend", policy) {
             $0.connectTo.append(ConnectTo(host: "www.example.test", address: address))
