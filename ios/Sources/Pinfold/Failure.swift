@@ -37,7 +37,7 @@ extension PinfoldError {
             case "too_many_redirects": .tooManyRedirects(host: host, message: message)
             case "truncated": .truncated(host: host, message: message)
             // Not of this set: a test sees to it that no code of the library comes here.
-            default: .internal(message: "a bug in Pinfold: \(failure.code): \(message)")
+            default: .internal(message: "unknown code \(failure.code): \(message)")
             }
     }
 

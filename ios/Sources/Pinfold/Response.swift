@@ -33,8 +33,7 @@ public enum Pinning: Hashable, Sendable {
     /// A pin matched: `pin` of the entry `rule`, found at `at`.
     case matched(rule: String, pin: String, at: PinAt, state: PinState)
     /// No pin matched, and the entry only reports (``Mode/reportOnly``): the error that
-    /// ``Mode/enforce`` would have been, always a
-    /// ``PinfoldError/pinMismatch(_:message:)``.
+    /// ``Mode/enforce`` would have been, always ``PinfoldError/pinMismatch(_:message:)``.
     case reportOnly(PinfoldError)
     /// The entry `rule` switches pinning off (``Mode/off``).
     case off(rule: String)

@@ -1,7 +1,7 @@
 import Foundation
 import Pinfold
 
-/// Plays the scenario of `scripts/demo`: a line `STEP OUTCOME` for each step.
+/// Plays the scenario of `scripts/demo`: a line `STEP OUTCOME` for each step, and `issuer NAME`.
 @main
 struct Demo {
     let folder: URL
@@ -21,28 +21,29 @@ struct Demo {
 
     func run() async throws {
         let live = try client("BACKEND", "pins.json")
-        print("pinned", try await outcome(live))
+        print("pinned", try await outcome(live).name)
         // The connection to the backend is alive, and its key has not changed.
         try live.replacePins(pins("changed.json"))
-        print("changed", try await outcome(live))
-        print("impostor", try await outcome(client("IMPOSTOR", "pins.json")))
-        print("interceptor", try await outcome(client("INTERCEPTOR", "pins.json"), names: "issuer"))
-        print("report_only", try await outcome(client("INTERCEPTOR", "report.json")))
+        print("changed", try await outcome(live).name)
+        print("impostor", try await outcome(client("IMPOSTOR", "pins.json")).name)
+        let intercepted = try await outcome(client("INTERCEPTOR", "pins.json"))
+        print("interceptor", intercepted.name)
+        // The error says who was there.
+        if let issuer = intercepted.certificate?.issuer { print("issuer", issuer) }
+        print("report_only", try await outcome(client("INTERCEPTOR", "report.json")).name)
     }
 
-    /// How a request ended; with `names`, also a line that says who issued a refused certificate.
-    func outcome(_ client: PinnedClient, names step: String? = nil) async throws -> String {
+    func outcome(_ client: PinnedClient) async throws -> Outcome {
         do {
             return switch try await client.get(url).pinning {
-            case .matched: "match"
-            case .reportOnly: "report_only"
-            case .off: "off"
-            case .lapsed: "lapsed"
-            case .notPinned: "not_pinned"
+            case .matched: Outcome(name: "match")
+            case .reportOnly: Outcome(name: "report_only")
+            case .off: Outcome(name: "off")
+            case .lapsed: Outcome(name: "lapsed")
+            case .notPinned: Outcome(name: "not_pinned")
             }
         } catch let error as PinfoldError {
-            if let step, let issuer = error.certificate?.issuer { print(step, issuer) }
-            return error.code
+            return Outcome(name: error.code, certificate: error.certificate)
         }
     }
 
@@ -58,6 +59,12 @@ struct Demo {
     func pins(_ file: String) throws -> PinSet {
         try PinSet(json: Data(contentsOf: folder.appendingPathComponent(file)))
     }
+}
+
+/// How a request ended, with the facts where its certificate was refused.
+struct Outcome {
+    let name: String
+    var certificate: CertificateFacts? = nil
 }
 
 struct MissingSetting: Error {
