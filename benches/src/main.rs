@@ -4,6 +4,8 @@
 //! speeds up or slows down does so for all of them. The other languages do the same in processes of
 //! their own; `scripts/bench` runs them all.
 
+mod decision;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,6 +44,13 @@ fn main() {
     });
     let scale: f64 = setting("PINFOLD_BENCH_SCALE").parse().expect("a number");
     let times = |n: usize| ((n as f64 * scale) as usize).max(5);
+
+    let chain = decision::Chain {
+        leaf: read("backend.der"),
+        intermediate: read("intermediate.der"),
+        root: read("root.der"),
+    };
+    measure("decision", 41, times(500), decision::contenders(&chain));
 
     measure("warm", 21, times(400), warm(&place));
     measure("full", 11, times(40), full(&place));
@@ -123,7 +132,7 @@ fn measure(case: &str, rounds: usize, per_round: usize, mut contenders: Vec<Cont
     }
     for (contender, times) in contenders.iter().zip(&medians) {
         let ratios = times.iter().zip(&medians[0]).map(|(time, own)| time / own).collect();
-        println!("{case}\t{}\t{:.1}\t{:.2}", contender.name, median(times.clone()), median(ratios));
+        println!("{case}\t{}\t{:.1}\t{:.3}", contender.name, median(times.clone()), median(ratios));
     }
 }
 

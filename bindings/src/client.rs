@@ -8,9 +8,11 @@ use std::time::Duration;
 use pinfold_core::pin::Outcome;
 use pinfold_core::{CancelToken, Error, Method, Request};
 
+use crate::explain::Explanation;
 use crate::failure::{Failure, PinfoldFailure};
 use crate::hot;
 use crate::pins::{PinAt, PinSet, PinState};
+use crate::trust::{Foreign, PlatformTrust};
 
 /// What a client can be told; times in milliseconds.
 #[derive(Clone, Debug, uniffi::Record)]
@@ -166,10 +168,14 @@ pub struct Client {
 
 #[uniffi::export]
 impl Client {
-    /// A client with the given pin set and settings.
+    /// A client with the given pin set and settings; `trust` is asked where `System` roots count.
     #[uniffi::constructor]
-    pub fn new(pins: Arc<PinSet>, settings: ClientSettings) -> Result<Arc<Self>, PinfoldFailure> {
-        let client = build(&pins, settings)?;
+    pub fn new(
+        pins: Arc<PinSet>,
+        settings: ClientSettings,
+        trust: Option<Arc<dyn PlatformTrust>>,
+    ) -> Result<Arc<Self>, PinfoldFailure> {
+        let client = build(&pins, settings, trust)?;
         let id = hot::register(client.clone());
         Ok(Arc::new(Self { client, id }))
     }
@@ -182,6 +188,19 @@ impl Client {
     /// Puts another pin set into force.
     pub fn replace_pins(&self, pins: Arc<PinSet>) -> Result<(), PinfoldFailure> {
         Ok(self.client.replace_pins(pins.0.clone())?)
+    }
+
+    /// The whole decision about a certificate without a connection, on a thread of ours. `at` is in
+    /// seconds since 1970.
+    pub async fn explain(
+        &self,
+        host: String,
+        chain: Vec<Vec<u8>>,
+        at: u64,
+    ) -> Result<Explanation, PinfoldFailure> {
+        let client = self.client.clone();
+        let explain = move || client.explain(&host, &chain, at).map(Explanation::from);
+        Ok(blocking::unblock(move || guarded(explain)).await?)
     }
 
     /// Ends every call and closes every connection.
@@ -210,7 +229,7 @@ impl Drop for Client {
     }
 }
 
-/// One request, whole, with a panic turned into an error.
+/// One request, whole.
 pub(crate) fn execute(
     client: &pinfold_core::Client,
     head: RequestHead,
@@ -222,10 +241,13 @@ pub(crate) fn execute(
         let response = client.send_cancellable(&request, cancel)?;
         Ok((response_head(&response), response.into_body()))
     };
-    // The client's locks survive a panic, and nothing else is shared.
-    catch_unwind(AssertUnwindSafe(send)).unwrap_or_else(|_| {
-        Err(Error::Internal { reason: "a panic while sending a request".into() })
-    })
+    guarded(send)
+}
+
+/// A panic turned into an error: the client's locks survive it, and nothing else is shared.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::Internal { reason: "a panic".into() }))
 }
 
 fn request(head: RequestHead, body: Vec<u8>) -> Result<Request, Error> {
@@ -258,7 +280,8 @@ fn response_head(response: &pinfold_core::Response) -> ResponseHead {
             at: matched.at.into(),
             state: matched.state.into(),
         },
-        Outcome::NoMatch => Pinning::ReportOnly {
+        // No response comes over a blocked key.
+        Outcome::NoMatch | Outcome::BlockedKey(_) => Pinning::ReportOnly {
             mismatch: Error::PinMismatch(Box::new(verdict.facts.clone())).into(),
         },
         Outcome::Off => Pinning::Off { rule },
@@ -273,9 +296,16 @@ fn response_head(response: &pinfold_core::Response) -> ResponseHead {
     }
 }
 
-fn build(pins: &PinSet, settings: ClientSettings) -> Result<pinfold_core::Client, Error> {
+fn build(
+    pins: &PinSet,
+    settings: ClientSettings,
+    trust: Option<Arc<dyn PlatformTrust>>,
+) -> Result<pinfold_core::Client, Error> {
     let roots = match settings.roots {
-        Roots::System => pinfold_core::Roots::System,
+        Roots::System => match trust {
+            Some(trust) => pinfold_core::Roots::Platform(Arc::new(Foreign(trust))),
+            None => pinfold_core::Roots::System,
+        },
         Roots::Bundled => pinfold_core::Roots::Bundled,
         Roots::Only { certificates } => pinfold_core::Roots::Only(certificates),
     };

@@ -2,6 +2,8 @@
 
 use pinfold_core::Error;
 
+use crate::interception::Interception;
+
 /// An error of `pinfold-core`, flattened. Which members are set follows from the code.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct Failure {
@@ -25,6 +27,8 @@ pub struct Failure {
     pub issuer: Option<String>,
     /// The version of the pin set.
     pub pin_set_version: Option<u64>,
+    /// Who is probably in the middle.
+    pub interception: Option<Interception>,
 }
 
 /// [`Failure`] as what UniFFI throws.
@@ -66,6 +70,7 @@ impl From<Error> for Failure {
             subject: facts.subject,
             issuer: facts.issuer,
             pin_set_version: facts.pin_set_version,
+            interception: error.interception().map(Interception::from),
         }
     }
 }

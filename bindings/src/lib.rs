@@ -4,18 +4,27 @@
 //! generates from this crate. Types here mirror `pinfold-core` one to one and decide nothing.
 
 #![deny(missing_docs)]
-#![allow(clippy::result_large_err)] // UniFFI wants its records by value; these results are rare
+// UniFFI wants its records by value; these are rare.
+#![allow(clippy::result_large_err, clippy::large_enum_variant)]
 
 mod client;
+mod explain;
 mod failure;
 pub mod hot;
+mod interception;
 mod pins;
+mod trust;
 
 pub use client::{
     Call, Client, ClientSettings, ConnectTo, Pinning, RequestHead, ResponseHead, Roots,
 };
 pub use client::{Header, Response};
+pub use explain::{
+    Explanation, Matched, PathCertificate, PathFate, PolicyChoice, PolicyPin, TriedPath, Verdict,
+};
 pub use failure::{Failure, PinfoldFailure, error_codes};
+pub use interception::{Evidence, Interception, interception_kinds};
 pub use pins::{HostSpec, Mode, PinAt, PinSet, PinSetSpec, PinSpec, PinState, Trust};
+pub use trust::{PlatformTrust, TrustFailure, TrustedPath};
 
 uniffi::setup_scaffolding!("pinfold");

@@ -53,6 +53,8 @@ mirror! {
 pub struct PinSetSpec {
     /// Its own version, for errors and reports.
     pub version: Option<u64>,
+    /// Keys that no path may contain, `sha256/…`.
+    pub blocked_spki: Vec<String>,
     /// The entries.
     pub hosts: Vec<HostSpec>,
 }
@@ -110,6 +112,12 @@ impl PinSet {
         let spec = pin::PinSetSpec {
             schema: 1,
             version: spec.version,
+            blocked_spki: spec
+                .blocked_spki
+                .into_iter()
+                .enumerate()
+                .map(blocked)
+                .collect::<Result<_, _>>()?,
             hosts: hosts.collect::<Result<_, _>>()?,
             ..pin::PinSetSpec::default()
         };
@@ -124,6 +132,16 @@ impl PinSet {
     /// The hosts of its entries, in the order written.
     pub fn hosts(&self) -> Vec<String> {
         self.0.hosts().iter().map(|policy| policy.host().to_string()).collect()
+    }
+}
+
+fn blocked((i, pin): (usize, String)) -> Result<String, Error> {
+    let fail = |reason| Error::InvalidPinSet { place: format!("blocked_spki[{i}]"), reason };
+    match pin.parse().map_err(fail)? {
+        pin::PinDigest::Spki(key) => Ok(STANDARD.encode(key.as_bytes())),
+        pin::PinDigest::Certificate(_) => {
+            Err(fail("a certificate's digest where a key's belongs".into()))
+        }
     }
 }
 

@@ -40,7 +40,7 @@ fn client(kit: &Testkit) -> Arc<Client> {
         }],
     };
     let pins = PinSet::parse(pins.as_bytes()).expect("a good pin set");
-    Client::new(pins, settings).expect("good settings")
+    Client::new(pins, settings, None).expect("good settings")
 }
 
 fn request(path: &str) -> Vec<u8> {

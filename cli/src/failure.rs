@@ -10,12 +10,14 @@ use crate::output;
 /// Shown at the end of the help.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
-   0  success
+   0  success; `evaluate`: the connection is allowed
+   1  `evaluate`: it is refused
    2  unusable input: arguments, files, pin sets, URLs
    3  a file cannot be written
   10  the certificate matches no pin
   11  the certificate is not trusted
   12  the host is not in the pin set
+  13  the pin set blocks a key of the certificate's path
   20  the name cannot be resolved
   21  no connection
   22  time ran out
@@ -104,6 +106,7 @@ impl Failure {
         if let Some(facts) = error.certificate() {
             value["certificate"] = output::facts(facts);
         }
+        value["interception"] = json!(error.interception().map(|report| report.to_json()));
         value
     }
 
@@ -122,6 +125,7 @@ impl Failure {
             Error::PinMismatch(_) => 10,
             Error::Untrusted { .. } => 11,
             Error::HostNotPinned { .. } => 12,
+            Error::BlockedKey(_) => 13,
             Error::DnsFailed { .. } => 20,
             Error::ConnectFailed { .. } => 21,
             Error::Timeout { .. } => 22,

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use pinfold_core::pin::Outcome;
-use pinfold_core::{Client, ClientBuilder, Error, Method, PinSet, Request, Response, Roots};
+use pinfold_core::{Client, ClientBuilder, Error, Method, PinSet, Request, Response};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -78,11 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn settings(arguments: &Arguments, pins: PinSet) -> Result<ClientBuilder, Failure> {
-    let roots = match arguments.roots.as_str() {
-        "system" => Roots::System,
-        "bundled" => Roots::Bundled,
-        path => Roots::Only(input::certificates(path)?),
-    };
+    let roots = input::roots(&arguments.roots)?;
     let timeout = Duration::try_from_secs_f64(arguments.timeout)
         .map_err(|e| Failure::input("--timeout", e))?;
     let mut builder = Client::builder(pins)
@@ -137,7 +133,9 @@ fn report(response: &Response, json: bool) {
             let pinned = output::green("pinned:");
             eprintln!("{pinned} {} ({place}), status {status}", matched.pin);
         }
-        outcome @ (Outcome::Lapsed | Outcome::NotPinned | Outcome::Off) => {
+        // No response comes over a blocked key.
+        outcome
+        @ (Outcome::BlockedKey(_) | Outcome::Lapsed | Outcome::NotPinned | Outcome::Off) => {
             let warning = output::yellow("not pinned:");
             eprintln!("{warning} {}, status {status}", name(outcome));
         }
@@ -157,6 +155,9 @@ fn to_json(response: &Response, with_body: bool) -> Value {
         value["pinning"]["pin"] = json!(matched.pin.to_string());
         value["pinning"]["depth"] = json!(matched.depth);
     }
+    if let Some(report) = &verdict.facts.interception {
+        value["pinning"]["interception"] = report.to_json();
+    }
     if with_body {
         match std::str::from_utf8(response.body()) {
             Ok(text) => value["body"] = json!(text),
@@ -168,11 +169,9 @@ fn to_json(response: &Response, with_body: bool) -> Value {
 
 fn name(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Lapsed => "lapsed",
-        Outcome::Match(_) => "match",
         Outcome::NoMatch => "report_only",
-        Outcome::NotPinned => "not_pinned",
         Outcome::Off => "off",
+        outcome => outcome.name(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use pinfold_core::{Roots, parse_rfc3339_utc};
 use rustls_pki_types::pem::{PemObject, SectionKind};
 
 use crate::failure::Failure;
@@ -70,6 +71,44 @@ pub(crate) fn certificates(path: &str) -> Result<Vec<Vec<u8>>, Failure> {
     items(path)?.into_iter().map(certificate).collect()
 }
 
+/// `system`, `bundled` or a file of certificates.
+pub(crate) fn roots(text: &str) -> Result<Roots, Failure> {
+    Ok(match text {
+        "system" => Roots::System,
+        "bundled" => Roots::Bundled,
+        path => Roots::Only(certificates(path)?),
+    })
+}
+
+/// Seconds since 1970 of an RFC 3339 time; fractions of a second are dropped.
+pub(crate) fn time(text: &str) -> Option<u64> {
+    let (date, rest) = text.split_at_checked(19)?;
+    let date = parse_rfc3339_utc(&format!("{}Z", date.to_ascii_uppercase().replace(' ', "T")))?;
+    let zone = match rest.strip_prefix('.') {
+        Some(rest) => {
+            let zone = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            (zone.len() < rest.len()).then_some(zone)?
+        }
+        None => rest,
+    };
+    let (sign, offset) = match zone.split_at_checked(1)? {
+        ("Z" | "z", "") => return Some(date),
+        (sign @ ("+" | "-"), offset) => (sign, offset),
+        _ => return None,
+    };
+    let (hours, minutes) = offset.split_once(':')?;
+    let two_digits = |text: &str| -> Option<u64> {
+        let fits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
+        if fits { text.parse().ok() } else { None }
+    };
+    let (hours, minutes) = (two_digits(hours)?, two_digits(minutes)?);
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    let offset = hours * 3_600 + minutes * 60;
+    if sign == "+" { date.checked_sub(offset) } else { date.checked_add(offset) }
+}
+
 fn der_item(path: &str, der: Vec<u8>) -> Result<Item, Failure> {
     use pinfold_core::tls::{CertificateIdentity, pin_of_public_key, pin_of_request};
     if CertificateIdentity::read(&der, path).is_ok() {
@@ -81,5 +120,31 @@ fn der_item(path: &str, der: Vec<u8>) -> Result<Item, Failure> {
     } else {
         let reason = "neither PEM nor the DER of a certificate, request or public key";
         Err(Failure::input(path, reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time;
+
+    #[test]
+    fn times_are_read_in_every_form_of_rfc_3339() {
+        for (text, at) in [
+            ("1970-01-02T00:00:00Z", Some(86_400)),
+            ("1970-01-02t00:00:00z", Some(86_400)),
+            ("1970-01-02 00:00:00.999Z", Some(86_400)),
+            ("1970-01-02T01:30:00+01:30", Some(86_400)),
+            ("1970-01-01T22:00:00.5-02:00", Some(86_400)),
+            ("1970-01-02T00:00:00", None),
+            ("1970-01-02T00:00:00.Z", None),
+            ("1970-01-02T00:00:00+1:00", None),
+            ("1970-01-02T00:00:00+24:00", None),
+            ("1970-01-02T00:00:00+01:00Z", None),
+            ("1970-01-02", None),
+            ("", None),
+            ("é970-01-02T00:00:00Z", None),
+        ] {
+            assert_eq!(time(text), at, "{text}");
+        }
     }
 }

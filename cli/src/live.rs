@@ -113,7 +113,7 @@ fn left(deadline: Instant) -> io::Result<Duration> {
 }
 
 fn tls(host: &HostName, e: &impl ToString) -> Error {
-    Error::TlsFailed { host: host.to_string(), reason: e.to_string() }
+    Error::TlsFailed { host: host.to_string(), reason: e.to_string(), interception: None }
 }
 
 /// Keeps what it is shown and then breaks the handshake off.

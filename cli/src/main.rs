@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod evaluate;
 mod failure;
 mod fetch;
 mod input;
@@ -25,6 +26,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Pin(pin::Arguments),
+    Evaluate(evaluate::Arguments),
     Fetch(fetch::Arguments),
 }
 
@@ -38,11 +40,16 @@ fn main() -> ExitCode {
         Err(e) => e.exit(),
     };
     let (json, result) = match arguments.command {
-        Command::Pin(arguments) => (arguments.json, pin::run(&arguments)),
-        Command::Fetch(arguments) => (arguments.json, fetch::run(&arguments)),
+        Command::Pin(arguments) => {
+            (arguments.json, pin::run(&arguments).map(|()| ExitCode::SUCCESS))
+        }
+        Command::Evaluate(arguments) => (arguments.json, evaluate::run(&arguments)),
+        Command::Fetch(arguments) => {
+            (arguments.json, fetch::run(&arguments).map(|()| ExitCode::SUCCESS))
+        }
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => failure.report(json),
     }
 }

@@ -246,6 +246,152 @@ fn a_mismatch_is_explained() {
     assert_eq!(certificate["presented_pin"], kit.testkit.pki().pin("interceptor"));
 }
 
+/// `evaluate` by the roots of the testkit's "system".
+fn evaluate(kit: &Kit, pins: &str, chain: &str, more: &[&str]) -> Output {
+    let (chain, roots) = (kit.path(&format!("{chain}.chain.pem")), kit.path("roots.pem"));
+    let given = ["evaluate", "--pins", pins, "--chain", &chain, "--roots", &roots, "--json"];
+    let host = if more.contains(&"--host") { &[][..] } else { &["--host", "api.example.test"] };
+    run(&[&given[..], host, more].concat(), b"")
+}
+
+#[test]
+fn a_chain_is_judged_without_a_connection() {
+    let kit = Kit::new("evaluate");
+    let pki = kit.testkit.pki();
+    let pins = kit.pins("intermediate", json!({ "include_subdomains": true }));
+    let blocked = kit.write("blocked.json", json!({
+        "schema": 1, "hosts": [], "blocked_spki": [pki.pin("intermediate").replace("sha256/", "")],
+    }).to_string());
+    let lapsed = kit.pins("rotated", json!({ "expires": "2026-01-01T00:00:00Z" }));
+    let [at, late] = ["2026-11-21T12:00:00Z", "2060-01-01T00:00:00+02:00"];
+    for (pins, chain, more, exit, decision, verdict, trust) in [
+        (&pins, "backend", &["--at", at][..], 0, "allow", "match", "trusted"),
+        (&pins, "backend_root", &["--at", at], 0, "allow", "match", "trusted"),
+        (&pins, "interceptor", &["--at", at], 1, "block", "no_match", "trusted"),
+        (&pins, "pasted", &["--at", at], 1, "block", "no_match", "trusted"),
+        (&pins, "impostor", &["--at", at], 1, "block", "no_match", "unknown_issuer"),
+        (&pins, "backend", &["--at", late], 1, "block", "no_match", "expired"),
+        (&pins, "not_yet_valid", &["--at", at], 1, "block", "no_match", "not_yet_valid"),
+        (&pins, "wrong_host", &["--at", at], 1, "block", "no_match", "wrong_host"),
+        (&pins, "self_signed_ca", &["--at", at], 1, "block", "no_match", "invalid"),
+        (&pins, "backend", &["--host", "127.0.0.1"], 0, "allow", "not_pinned", "trusted"),
+        (
+            &pins,
+            "backend",
+            &["--host", "127.0.0.1", "--deny-unpinned"],
+            1,
+            "block",
+            "not_pinned",
+            "trusted",
+        ),
+        (&blocked, "backend", &["--at", at], 1, "block", "blocked_key", "trusted"),
+        (&lapsed, "backend", &["--at", at], 0, "allow", "lapsed", "trusted"),
+    ] {
+        let output = evaluate(&kit, pins, chain, more);
+        assert_eq!(output.status.code(), Some(exit), "{chain} {more:?}: {output:?}");
+        let value = parsed(&output);
+        let found = ["decision", "verdict", "trust"].map(|member| value[member].clone());
+        assert_eq!(found, [decision, verdict, trust], "{chain} {more:?}");
+    }
+}
+
+#[test]
+fn the_judgement_says_which_entry_pin_and_path_and_who_is_in_the_middle() {
+    let kit = Kit::new("evaluate-json");
+    let pki = kit.testkit.pki();
+    let pins = kit.pins("intermediate", json!({ "trust": "system_and_pin" }));
+    let value = parsed(&evaluate(&kit, &pins, "backend", &[]));
+    let policy = ["host", "mode", "trust"].map(|member| value["policy"][member].clone());
+    assert_eq!(policy, ["api.example.test", "enforce", "system_and_pin"]);
+    let matched = ["pin", "at", "subject"].map(|member| value["matched"][member].clone());
+    assert_eq!(matched, [&pki.pin("intermediate")[..], "ca", "Pinfold Test Intermediate"]);
+    assert_eq!(value["path"], json!(["backend", "intermediate", "root"].map(|name| pki.pin(name))));
+    assert_eq!(value["interception"], Value::Null);
+
+    let value = parsed(&evaluate(&kit, &pins, "interceptor", &[]));
+    assert_eq!(value["matched"], Value::Null);
+    assert_eq!(value["path"], json!(["interceptor", "other_root"].map(|name| pki.pin(name))));
+    let report = &value["interception"];
+    assert_eq!(report["kind"], "rotated_or_misissued");
+    assert_eq!(report["evidence"][0]["code"], "not_public");
+    assert!(report["message"].as_str().is_some_and(|text| text.contains("Update the app")));
+    assert_eq!(value["error"]["code"], "pin_mismatch");
+
+    let unpinned = ["--host", "localhost"];
+    let value = parsed(&evaluate(&kit, &pins, "backend", &unpinned));
+    assert_eq!((&value["policy"], &value["matched"]), (&Value::Null, &Value::Null));
+
+    // The same in words.
+    let (chain, roots) = (kit.path("interceptor.chain.pem"), kit.path("roots.pem"));
+    let output = run(
+        &[
+            "evaluate",
+            "--pins",
+            &pins,
+            "--host",
+            "api.example.test",
+            "--chain",
+            &chain,
+            "--roots",
+            &roots,
+        ],
+        b"",
+    );
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    for part in ["decision  block", "verdict   no_match", "rotated_or_misissued", "pin_mismatch"] {
+        assert!(stdout(&output).contains(part), "{part}: {output:?}");
+    }
+}
+
+#[test]
+fn input_that_cannot_be_judged_is_exit_2() {
+    let kit = Kit::new("evaluate-bad");
+    let pins = kit.pins("backend", json!({}));
+    let chain = kit.path("backend.chain.pem");
+    let broken =
+        kit.write("broken.pem", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n");
+    let empty = kit.write("empty.pem", "");
+    let key = kit.path("backend.key.pem");
+    let text = kit.write("text.json", "no JSON");
+    let host = "api.example.test";
+    for (pins, chain, host, more) in [
+        (&text, &chain, host, &[][..]),
+        (&pins, &broken, host, &[]),
+        (&pins, &empty, host, &[]),
+        (&pins, &key, host, &[]),
+        (&pins, &kit.path("none.pem"), host, &[]),
+        (&pins, &chain, "*", &[]),
+        (&pins, &chain, "", &[]),
+        (&pins, &chain, host, &["--at", "yesterday"]),
+        (&pins, &chain, host, &["--roots", "/nonexistent"]),
+        (&pins, &chain, host, &["--roots", &key]),
+    ] {
+        let given = ["evaluate", "--pins", pins, "--chain", chain, "--host", host, "--json"];
+        let output = run(&[&given[..], more].concat(), b"");
+        assert_eq!(output.status.code(), Some(2), "{chain} {host} {more:?}: {output:?}");
+        assert!(parsed(&output)["error"]["code"].is_string());
+    }
+    // A certificate that cannot be read is a server's fault, and a refusal.
+    let rubbish = kit
+        .write("rubbish.pem", "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n");
+    let given = ["evaluate", "--pins", &pins, "--chain", &rubbish, "--host", host, "--json"];
+    let output = run(&given, b"");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(parsed(&output)["trust"], "invalid");
+}
+
+#[test]
+fn a_refusal_says_who_is_in_the_middle() {
+    let kit = Kit::new("middle");
+    let pins = kit.pins("backend", json!({}));
+    for (server, kind) in [("interceptor", "rotated_or_misissued"), ("portal", "captive_portal")] {
+        let value = parsed(&kit.fetch(server, &pins, &[URL, "--json"]));
+        assert_eq!(value["error"]["interception"]["kind"], kind, "{value:#}");
+    }
+    let value = parsed(&kit.fetch("garbage", &pins, &[URL, "--json"]));
+    assert_eq!(value["error"]["interception"], Value::Null);
+}
+
 #[test]
 fn report_only_passes_and_warns() {
     let kit = Kit::new("report");

@@ -7,11 +7,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::interception::InterceptionReport;
 use crate::pin::{PinDigest, SpkiSha256};
 
 /// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
+    /// The pin set blocks a key of the certificate's path, whatever vouches for it.
+    BlockedKey(Box<CertificateFacts>),
     /// The caller cancelled; never used for anything else.
     Cancelled,
     /// The client was closed before or during the request.
@@ -120,6 +123,8 @@ pub enum Error {
         host: String,
         /// What went wrong.
         reason: String,
+        /// Who probably answered in the server's place.
+        interception: Option<Box<InterceptionReport>>,
     },
     /// More redirects than the client follows.
     TooManyRedirects {
@@ -157,6 +162,8 @@ pub enum UntrustedReason {
     Revoked,
     /// No trusted authority vouches for it.
     UnknownIssuer,
+    /// The platform could not judge it; the text says why.
+    Unverified(String),
     /// It is for another host.
     WrongHost,
 }
@@ -168,6 +175,8 @@ pub enum TimeoutPhase {
     Connect,
     /// The whole call: redirects and the body included.
     Total,
+    /// The platform's judgement of the certificate.
+    Trust,
 }
 
 /// What a support desk needs to see about a refused certificate.
@@ -189,12 +198,15 @@ pub struct CertificateFacts {
     pub issuer: Option<String>,
     /// The version of the pin set, where it has one.
     pub pin_set_version: Option<u64>,
+    /// Who is probably in the middle, where something speaks for anybody.
+    pub interception: Option<Box<InterceptionReport>>,
 }
 
 impl Error {
     /// The stable code: lower case, never renamed, the same in every language.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::BlockedKey(_) => "blocked_key",
             Self::Cancelled => "cancelled",
             Self::ClientClosed => "client_closed",
             Self::ConnectFailed { .. } => "connect_failed",
@@ -213,6 +225,7 @@ impl Error {
             Self::ResponseTooLarge { .. } => "response_too_large",
             Self::Timeout { phase: TimeoutPhase::Connect, .. } => "timeout_connect",
             Self::Timeout { phase: TimeoutPhase::Total, .. } => "timeout_total",
+            Self::Timeout { phase: TimeoutPhase::Trust, .. } => "timeout_trust",
             Self::TlsFailed { .. } => "tls_failed",
             Self::TooManyRedirects { .. } => "too_many_redirects",
             Self::Truncated { .. } => "truncated",
@@ -222,12 +235,14 @@ impl Error {
 
     /// Every code there is, in alphabetical order: what the tests of each language go through.
     pub const CODES: &'static [&'static str] = &[
+        "blocked_key",
         "cancelled",
         "certificate_expired",
         "certificate_invalid",
         "certificate_not_yet_valid",
         "certificate_revoked",
         "certificate_unknown_issuer",
+        "certificate_unverified",
         "certificate_wrong_host",
         "client_closed",
         "connect_failed",
@@ -246,6 +261,7 @@ impl Error {
         "response_too_large",
         "timeout_connect",
         "timeout_total",
+        "timeout_trust",
         "tls_failed",
         "too_many_redirects",
         "truncated",
@@ -254,8 +270,18 @@ impl Error {
     /// The facts about the refused certificate, where it was one.
     pub fn certificate(&self) -> Option<&CertificateFacts> {
         match self {
-            Self::PinMismatch(facts) | Self::Untrusted { facts, .. } => Some(facts),
+            Self::BlockedKey(facts) | Self::PinMismatch(facts) | Self::Untrusted { facts, .. } => {
+                Some(facts)
+            }
             _ => None,
+        }
+    }
+
+    /// Who is probably in the middle, where something speaks for anybody.
+    pub fn interception(&self) -> Option<&InterceptionReport> {
+        match self {
+            Self::TlsFailed { interception, .. } => interception.as_deref(),
+            error => error.certificate()?.interception.as_deref(),
         }
     }
 
@@ -273,8 +299,7 @@ impl Error {
             | Self::TlsFailed { host, .. }
             | Self::TooManyRedirects { host, .. }
             | Self::Truncated { host, .. } => Some(host),
-            Self::PinMismatch(facts) | Self::Untrusted { facts, .. } => Some(&facts.host),
-            _ => None,
+            error => error.certificate().map(|facts| facts.host.as_str()),
         }
     }
 
@@ -300,6 +325,12 @@ impl Error {
 }
 
 impl UntrustedReason {
+    /// A word for it: the code without `certificate_`.
+    pub fn name(&self) -> &'static str {
+        let code = self.code();
+        code.strip_prefix("certificate_").unwrap_or(code)
+    }
+
     /// The stable code, `certificate_` and the reason.
     pub fn code(&self) -> &'static str {
         match self {
@@ -308,6 +339,7 @@ impl UntrustedReason {
             Self::NotYetValid => "certificate_not_yet_valid",
             Self::Revoked => "certificate_revoked",
             Self::UnknownIssuer => "certificate_unknown_issuer",
+            Self::Unverified(_) => "certificate_unverified",
             Self::WrongHost => "certificate_wrong_host",
         }
     }
@@ -318,6 +350,10 @@ impl std::error::Error for Error {}
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::BlockedKey(facts) => {
+                write!(f, "a key of the certificate of {} is blocked by the pin set", facts.host)?;
+                facts.describe(f)
+            }
             Self::Cancelled => f.write_str("the request was cancelled by the app"),
             Self::ClientClosed => f.write_str("the client is closed"),
             Self::ConnectFailed { host, reason } => write!(f, "cannot connect to {host}: {reason}"),
@@ -354,10 +390,14 @@ impl fmt::Display for Error {
                 let what = match phase {
                     TimeoutPhase::Connect => "connecting to",
                     TimeoutPhase::Total => "the request to",
+                    TimeoutPhase::Trust => "the system's judgement of the certificate of",
                 };
                 write!(f, "{what} {host} took longer than {} ms", after.as_millis())
             }
-            Self::TlsFailed { host, reason } => write!(f, "TLS with {host} failed: {reason}"),
+            Self::TlsFailed { host, reason, interception } => {
+                write!(f, "TLS with {host} failed: {reason}")?;
+                describe(interception.as_deref(), f)
+            }
             Self::TooManyRedirects { host, limit } => {
                 write!(f, "more than {limit} redirects, the last one from {host}")
             }
@@ -383,6 +423,9 @@ impl fmt::Display for Error {
                         f,
                         "the certificate of {host} was issued by nobody this device trusts"
                     ),
+                    UntrustedReason::Unverified(why) => {
+                        write!(f, "the system cannot judge the certificate of {host}: {why}")
+                    }
                     UntrustedReason::WrongHost => {
                         write!(f, "the certificate presented for {host} is for another host")
                     }
@@ -412,7 +455,14 @@ impl CertificateFacts {
             }
             f.write_str(")")?;
         }
-        Ok(())
+        describe(self.interception.as_deref(), f)
+    }
+}
+
+fn describe(report: Option<&InterceptionReport>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match report {
+        Some(report) => write!(f, "; {report}"),
+        None => Ok(()),
     }
 }
 

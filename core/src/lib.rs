@@ -13,15 +13,18 @@
 //! ```
 //!
 //! The crate is laid out as a request flows: [`pin`] is the policy and the pure decision, [`tls`]
-//! is everything that touches the handshake, [`client`] is HTTP. [`Error`] is one closed set of
-//! stable codes, the same in Rust, Kotlin and Swift.
+//! is everything that touches the handshake, [`interception`] says who is in the middle, [`client`] is
+//! HTTP. [`Error`] is one closed set of stable codes, the same in Rust, Kotlin and Swift.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod cancel;
 pub mod client;
+mod der;
 pub mod error;
+pub mod interception;
+mod name;
 pub mod pin;
 mod time;
 pub mod tls;
@@ -29,8 +32,10 @@ pub mod tls;
 pub use cancel::CancelToken;
 pub use client::{Client, ClientBuilder, Method, Request, Response};
 pub use error::{CertificateFacts, Error, TimeoutPhase, UntrustedReason};
+pub use interception::InterceptionReport;
 pub use pin::{PinSet, SpkiSha256};
-pub use tls::Roots;
+pub use time::parse_rfc3339_utc;
+pub use tls::{Explanation, PlatformTrust, Roots};
 
 /// The README's Rust is compiled with the documentation tests.
 #[cfg(doctest)]

@@ -3,8 +3,8 @@
 mod common;
 
 use common::*;
-use pinfold_core::pin::{HostSpec, Mode, Outcome, PinAt, PinSpec, Trust};
-use pinfold_core::{Error, UntrustedReason};
+use pinfold_core::pin::{HostSpec, Mode, Outcome, PinAt, PinSetSpec, PinSpec, Trust};
+use pinfold_core::{Error, PinSet, Roots, UntrustedReason};
 use pinfold_testkit::Event;
 
 fn untrusted(result: Result<pinfold_core::Response, Error>) -> UntrustedReason {
@@ -176,6 +176,77 @@ fn an_untrusted_certificate_is_told_apart_by_reason() {
     // A certificate that calls itself an authority is no end-entity (RFC 5280 §4.2.1.9).
     let reason = untrusted(get(&kit, pinned(&kit, "self_signed_ca"), "self_signed_ca"));
     assert!(matches!(reason, UntrustedReason::Invalid(_) | UntrustedReason::UnknownIssuer));
+}
+
+#[test]
+fn a_stapled_revocation_and_a_blocked_key_end_the_handshake() {
+    let kit = kit();
+    let roots = ["root", "stapled_root"].map(|name| kit.pki().certificate(name).to_vec());
+    let build = |pins, server| {
+        let builder = builder(&kit, pins, server).roots(Roots::Only(roots.to_vec()));
+        builder.build().expect("good settings")
+    };
+    let error = build(pinned(&kit, "revoked"), "revoked").get(&url("/")).expect_err("revoked");
+    let Error::Untrusted { reason, .. } = &error else { panic!("{error}") };
+    assert_eq!(*reason, UntrustedReason::Revoked);
+
+    for blocked in ["backend", "intermediate", "root"] {
+        let spec = PinSetSpec {
+            schema: 1,
+            blocked_spki: vec![digest(&kit.pki().pin(blocked))],
+            hosts: vec![host(pins_at(&kit, "backend", PinAt::Any))],
+            ..PinSetSpec::default()
+        };
+        let pins = PinSet::new(spec).expect("a good pin set");
+        let error = build(pins, "backend").get(&url("/")).expect_err("blocked");
+        let Error::BlockedKey(facts) = &error else { panic!("{error}") };
+        assert_eq!(facts.presented_pin.expect("a pin").to_string(), kit.pki().pin("backend"));
+    }
+    for server in ["revoked", "backend"] {
+        wait_closed(kit.server(server), 1);
+        assert_eq!(requests(kit.server(server)), 0, "{server}");
+    }
+}
+
+#[test]
+fn the_error_says_who_is_in_the_middle() {
+    let kit = kit();
+    for (server, code, kind, confidence) in [
+        ("interceptor", "pin_mismatch", "rotated_or_misissued", "possible"),
+        ("impostor", "certificate_unknown_issuer", "unknown_authority", "likely"),
+        ("self_signed", "certificate_unknown_issuer", "captive_portal", "possible"),
+        ("wrong_host", "certificate_wrong_host", "wrong_name", "likely"),
+        ("expired", "certificate_expired", "expired", "likely"),
+        ("not_yet_valid", "certificate_not_yet_valid", "wrong_clock", "likely"),
+        ("portal", "tls_failed", "captive_portal", "likely"),
+        ("plain_http", "tls_failed", "captive_portal", "possible"),
+    ] {
+        let error = get(&kit, pinned(&kit, "backend"), server).expect_err(server);
+        let report = error.interception().expect(server);
+        assert_eq!(
+            (error.code(), report.kind.code(), report.confidence.code()),
+            (code, kind, confidence),
+            "{server}"
+        );
+        assert!(error.to_string().contains(&report.to_string()), "{error}");
+    }
+    for server in ["garbage", "close_on_hello"] {
+        let error = get(&kit, pinned(&kit, "backend"), server).expect_err(server);
+        assert_eq!(error.interception(), None, "{server}: {error}");
+    }
+    // A portal puts the device's address into its redirect.
+    let error = get(&kit, pinned(&kit, "backend"), "portal").expect_err("a portal");
+    assert!(error.to_string().contains("http://login.portal.test"), "{error}");
+    assert!(!error.to_string().contains("mac="), "{error}");
+}
+
+#[test]
+fn a_mismatch_that_is_only_reported_says_so_too() {
+    let kit = kit();
+    let entry = policy(&kit, "root", PinAt::Any, Mode::ReportOnly, Trust::SystemAndPin);
+    let response = get(&kit, set(vec![entry]), "interceptor").expect("only reported");
+    let report = response.verdict().facts.interception.as_deref().expect("a report");
+    assert_eq!(report.kind.code(), "rotated_or_misissued");
 }
 
 #[test]

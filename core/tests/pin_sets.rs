@@ -1,7 +1,7 @@
 //! Pin sets as files: what is accepted, and where an error points.
 
 use pinfold_core::PinSet;
-use pinfold_core::pin::{Mode, PinAt, Trust};
+use pinfold_core::pin::{HostName, Mode, PinAt, Trust};
 
 const A: &str = "YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=";
 const B: &str = "sRHdihwgkaib1P1gxX8HFszlD+7/gTfNvuAybgLPNis=";
@@ -227,4 +227,98 @@ fn too_much_of_anything_is_refused() {
     );
     let error = PinSet::parse(json.as_bytes()).expect_err("a long label");
     assert_eq!(error.place(), Some("hosts[0].pins[0].label"));
+}
+
+/// The host patterns of OkHttp's CertificatePinnerTest, as entries: `**.` is `include_subdomains`,
+/// which here covers the host itself in the same way, and `*.` has no counterpart.
+#[test]
+fn okhttps_host_patterns_hold_as_entries() {
+    let pins = pins();
+    for (entry, subdomains, covered, not_covered) in [
+        (
+            "example.com",
+            false,
+            &["example.com", "EXAMPLE.COM", "example.com."][..],
+            &["www.example.com", "a.example.com", "example.com.au", "xexample.com", "com"][..],
+        ),
+        (
+            "example.co.uk",
+            true,
+            &["example.co.uk", "www.example.co.uk", "a.b.c.example.co.uk"],
+            &["co.uk", "badexample.co.uk", "example.co.uk.evil.test", "gle.co.uk", "uk"],
+        ),
+        (
+            // U-labels and A-labels are one name.
+            "*.\u{3c3}khttp.com",
+            false,
+            &[],
+            &[],
+        ),
+        (
+            "\u{3c3}khttp.com",
+            true,
+            &["xn--khttp-fde.com", "\u{3c3}khttp.com", "www.xn--khttp-fde.com", "\u{3a3}KHTTP.com"],
+            &["khttp.com", "xn--khttp-fde.com.test"],
+        ),
+        ("10.1.2.3", false, &["10.1.2.3"], &["10.1.2.4", "1.10.1.2.3.test", "0xa010203.test"]),
+        ("::1", false, &["::1", "[::1]", "0:0:0:0:0:0:0:1"], &["::2"]),
+    ] {
+        let json = format!(
+            r#"{{"schema":1,"hosts":[{{"host":"{entry}","include_subdomains":{subdomains},"pins":{pins}}}]}}"#
+        );
+        let Ok(set) = PinSet::parse(json.as_bytes()) else {
+            assert!(entry.starts_with('*'), "{entry}");
+            continue;
+        };
+        let covers = |name: &str| set.policy(&HostName::parse(name).expect(name)).is_some();
+        for name in covered {
+            assert!(covers(name), "{entry} covers {name}");
+        }
+        for name in not_covered {
+            assert!(!covers(name), "{entry} does not cover {name}");
+        }
+    }
+    // What OkHttp refuses as a pattern, and its wildcards, are no hosts.
+    for entry in [
+        "*",
+        "*.",
+        "**.",
+        "*.example.com",
+        "**.example.com",
+        "*example.com",
+        "example.*",
+        "a.*.example.com",
+        "**.*.example.com",
+        "*.*.example.com",
+        "***.example.com",
+        "ex*mple.com",
+        "*..example.com",
+        ".example.com",
+        "example..com",
+        "",
+        " ",
+    ] {
+        let json = format!(r#"{{"schema":1,"hosts":[{{"host":"{entry}","pins":{pins}}}]}}"#);
+        assert!(PinSet::parse(json.as_bytes()).is_err(), "{entry:?}");
+    }
+}
+
+#[test]
+fn blocked_keys_are_read_and_their_errors_name_the_place() {
+    let with = |keys: &str| format!(r#"{{"schema":1,"blocked_spki":{keys},"hosts":[]}}"#);
+    for good in ["[]".to_owned(), format!(r#"["{A}"]"#), format!(r#"["{A}","{B}"]"#)] {
+        PinSet::parse(with(&good).as_bytes()).expect("good");
+    }
+    let many = (0..257_u32).map(|i| format!("\"{i:043}=\"")).collect::<Vec<_>>().join(",");
+    for (keys, place) in [
+        (format!(r#"["{A}","{A}"]"#), "blocked_spki[1]"),
+        (format!(r#"["{B}","short"]"#), "blocked_spki[1]"),
+        ("[7]".to_owned(), "blocked_spki[0]"),
+        ("{}".to_owned(), "blocked_spki"),
+        ("null".to_owned(), "blocked_spki"),
+        (format!("[{many}]"), "blocked_spki"),
+    ] {
+        let error = PinSet::parse(with(&keys).as_bytes()).expect_err(place);
+        assert_eq!(error.place(), Some(place), "{error}");
+    }
 }

@@ -21,6 +21,8 @@
 //! | `leaf_only` | a leaf directly below `root` |
 //! | `leaf_signs` | a leaf signed with the leaf of `backend`; that leaf; `intermediate` |
 //! | `pasted` | a leaf below `other_root`; all of `backend_root` (CVE-2016-2402) |
+//! | `public_ca` | a real leaf of a public authority, expired 2023; signs with another key |
+//! | `revoked` | a leaf below `stapled_root`, and a staple that revokes it |
 //! | `rotated` | as `backend`, with another leaf key |
 //! | `rsa` | as `backend`, with an RSA leaf key |
 //! | `same_name_ca` | leaf, `fake_intermediate`, `intermediate` |
@@ -41,6 +43,7 @@
 //! | `hang_on_accept` | never says anything |
 //! | `garbage` | answers the ClientHello with something that is not TLS |
 //! | `plain_http` | answers the ClientHello with `HTTP/1.1 400` in the clear |
+//! | `portal` | answers the ClientHello with a redirect to a login page in the clear |
 //!
 //! # Paths
 //!

@@ -23,10 +23,11 @@ pub(crate) enum Behaviour {
     HangOnAccept,
     Garbage,
     PlainHttp,
+    Portal,
 }
 
 /// The servers that are not merely a chain. They present `backend`.
-const BEHAVIOURS: [(&str, Behaviour); 9] = [
+const BEHAVIOURS: [(&str, Behaviour); 10] = [
     ("tls12", Behaviour::ServeTls12),
     ("close_on_accept", Behaviour::CloseOnAccept),
     ("close_on_hello", Behaviour::CloseOnHello),
@@ -36,6 +37,7 @@ const BEHAVIOURS: [(&str, Behaviour); 9] = [
     ("hang_on_accept", Behaviour::HangOnAccept),
     ("garbage", Behaviour::Garbage),
     ("plain_http", Behaviour::PlainHttp),
+    ("portal", Behaviour::Portal),
 ];
 
 #[derive(Debug)]

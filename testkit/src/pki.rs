@@ -8,11 +8,13 @@ use std::{fs, io};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PublicKeyData, date_time_ymd,
 };
 use rustls::crypto::ring::sign::any_supported_type;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 
@@ -34,6 +36,8 @@ const CHAINS: &[(&str, &[&str])] = &[
     ("not_yet_valid", &["not_yet_valid", "intermediate"]),
     ("pasted", &["pasted", "backend", "intermediate", "root"]),
     ("private", &["private"]),
+    ("public_ca", &["public_leaf", "public_intermediate"]),
+    (REVOKED, &["revoked", "stapled_root"]),
     ("rotated", &["rotated", "intermediate"]),
     ("rsa", &["rsa", "intermediate"]),
     ("same_name_ca", &["same_name_ca", "fake_intermediate", "intermediate"]),
@@ -44,6 +48,7 @@ const CHAINS: &[(&str, &[&str])] = &[
 ];
 
 const WRONG_KEY: &str = "wrong_key";
+const REVOKED: &str = "revoked";
 
 /// Every certificate, key and chain of a testkit, by name.
 ///
@@ -51,7 +56,9 @@ const WRONG_KEY: &str = "wrong_key";
 /// `private_root` and `unknown_root` (which it is not). Below them are `intermediate`,
 /// `intermediate2`, `cross` (the key and name of `intermediate`, signed by `other_root`) and
 /// `fake_intermediate` (its name, with another key, signed by `other_root`). A leaf has the name of
-/// the server that presents it. `backup` is a key without a certificate.
+/// the server that presents it. `backup` is a key without a certificate. `public_leaf` and
+/// `public_intermediate` are Let's Encrypt's of 2023 for `cryptography.io`, with a key that is not
+/// theirs. `revoked` is below `stapled_root`; both are fixed, with the staples of `keys/ocsp`.
 #[derive(Debug)]
 pub struct Pki {
     entities: BTreeMap<&'static str, Entity>,
@@ -90,6 +97,21 @@ impl Pki {
         pki.issue("self_signed_ca", self_signed_ca(), "self_signed_ca");
         pki.issue_for(rsa_key(), "rsa", leaf(&HOSTS), "intermediate");
 
+        let public = read_pem(include_bytes!("../keys/public.chain.pem"));
+        for (name, certificate) in ["public_leaf", "public_intermediate"].iter().zip(public) {
+            pki.entities.insert(name, Entity::fixed(certificate, new_key()));
+        }
+        let stapled = [
+            ("revoked", &include_bytes!("../keys/ocsp/leaf.pem")[..]),
+            ("stapled_root", include_bytes!("../keys/ocsp/root.pem")),
+        ];
+        for (name, pem) in stapled {
+            let key = include_str!("../keys/ocsp/leaf.key.pem");
+            let key = KeyPair::from_pem(key).expect("the file is a PKCS #8 key");
+            let certificate = read_pem(pem).remove(0);
+            pki.entities.insert(name, Entity::fixed(certificate, Arc::new(key)));
+        }
+
         pki.entities.insert("backup", Entity::new(CertificateParams::default(), new_key()));
         pki
     }
@@ -101,14 +123,14 @@ impl Pki {
     /// Without a certificate of this name.
     pub fn certificate(&self, name: &str) -> &CertificateDer<'static> {
         let certificate = self.entities.get(name).and_then(|entity| entity.certificate.as_ref());
-        certificate.unwrap_or_else(|| panic!("no certificate {name}")).der()
+        certificate.unwrap_or_else(|| panic!("no certificate {name}"))
     }
 
     /// Every certificate with its name.
     pub fn certificates(&self) -> impl Iterator<Item = (&'static str, &CertificateDer<'static>)> {
         self.entities
             .iter()
-            .filter_map(|(name, entity)| Some((*name, entity.certificate.as_ref()?.der())))
+            .filter_map(|(name, entity)| Some((*name, entity.certificate.as_ref()?)))
     }
 
     /// The pin of a key, as `sha256/` and the SHA-256 of its SubjectPublicKeyInfo in Base64.
@@ -149,14 +171,14 @@ impl Pki {
         fs::create_dir_all(dir)?;
         for (name, entity) in &self.entities {
             if let Some(certificate) = &entity.certificate {
-                fs::write(dir.join(format!("{name}.der")), certificate.der())?;
-                fs::write(dir.join(format!("{name}.pem")), certificate.pem())?;
+                fs::write(dir.join(format!("{name}.der")), certificate)?;
+                fs::write(dir.join(format!("{name}.pem")), pem(certificate))?;
             }
         }
         for (name, members) in CHAINS {
             let certificates =
                 members.iter().filter_map(|member| self.entities[member].certificate.as_ref());
-            let pem: String = certificates.map(Certificate::pem).collect();
+            let pem: String = certificates.map(|der| pem(der)).collect();
             fs::write(dir.join(format!("{name}.chain.pem")), pem)?;
             fs::write(dir.join(format!("{name}.key.pem")), self.chain_key(name).serialize_pem())?;
         }
@@ -168,7 +190,11 @@ impl Pki {
     pub(crate) fn certified_key(&self, chain: &str) -> Arc<CertifiedKey> {
         let der = PrivateKeyDer::Pkcs8(self.chain_key(chain).serialize_der().into());
         let key = any_supported_type(&der).expect("ring signs with every key it made or parsed");
-        Arc::new(CertifiedKey::new(self.chain(chain), key))
+        let mut certified = CertifiedKey::new(self.chain(chain), key);
+        if chain == REVOKED {
+            certified.ocsp = Some(include_bytes!("../keys/ocsp/revoked.der").to_vec());
+        }
+        Arc::new(certified)
     }
 
     fn chain_key(&self, chain: &str) -> &KeyPair {
@@ -191,7 +217,8 @@ impl Pki {
         let signer = if issuer == name { &entity } else { &self.entities[issuer] };
         let issuer = Issuer::from_params(&signer.params, &*signer.key);
         let certificate = entity.params.signed_by(&*entity.key, &issuer);
-        entity.certificate = Some(certificate.expect("the parameters are constant and complete"));
+        let certificate = certificate.expect("the parameters are constant and complete");
+        entity.certificate = Some(certificate.der().clone());
         self.entities.insert(name, entity);
     }
 }
@@ -200,7 +227,7 @@ impl Pki {
 struct Entity {
     params: CertificateParams,
     key: Arc<KeyPair>,
-    certificate: Option<Certificate>,
+    certificate: Option<CertificateDer<'static>>,
 }
 
 impl Entity {
@@ -208,10 +235,33 @@ impl Entity {
         Self { params, key, certificate: None }
     }
 
+    /// With a certificate from elsewhere.
+    fn fixed(certificate: CertificateDer<'static>, key: Arc<KeyPair>) -> Self {
+        Self { certificate: Some(certificate), ..Self::new(CertificateParams::default(), key) }
+    }
+
     fn pin(&self) -> String {
-        let hash = Sha256::digest(self.key.subject_public_key_info());
+        let key = match &self.certificate {
+            Some(der) => ParsedCertificate::try_from(der)
+                .expect("a certificate")
+                .subject_public_key_info()
+                .to_vec(),
+            None => self.key.subject_public_key_info(),
+        };
+        let hash = Sha256::digest(key);
         format!("sha256/{}", BASE64_STANDARD.encode(hash))
     }
+}
+
+fn read_pem(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().expect("the file is PEM")
+}
+
+fn pem(der: &CertificateDer<'_>) -> String {
+    let base64 = BASE64_STANDARD.encode(der);
+    let lines = base64.as_bytes().chunks(64).map(String::from_utf8_lossy);
+    let lines: String = lines.map(|line| format!("{line}\n")).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")
 }
 
 fn members(chain: &str) -> &'static [&'static str] {

@@ -177,6 +177,11 @@ impl Shared {
                 socket.write_all(b"\xffThis is not TLS, whatever the port says.\r\n")?;
                 Ok(Ending::Cut)
             }),
+            Behaviour::Portal => read_some(socket).and_then(|()| {
+                let to = "http://login.portal.test/?mac=00:00:5e:00:53:01";
+                Response::new(302, "Please log in").header("Location", to).write(&mut socket)?;
+                Ok(Ending::Cut)
+            }),
             Behaviour::PlainHttp => read_some(socket).and_then(|()| {
                 let text = "The plain HTTP request was sent to an HTTPS port, or the reverse";
                 Response::new(400, text).write(&mut socket)?;

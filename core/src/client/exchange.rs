@@ -15,7 +15,8 @@ use crate::cancel::CancelToken;
 use crate::error::{Error, TimeoutPhase};
 use crate::pin::PinSet;
 use crate::tls::{
-    Call, Gate, LateResolver, PinnedConnector, PinningVerifier, Refusal, SystemTrust, provider,
+    Call, Explanation, Gate, LateResolver, PinnedConnector, PinningVerifier, Refusal, SystemTrust,
+    provider,
 };
 
 /// ureq's default buffers cost 512 KB a connection; these hold the largest head we send or take.
@@ -72,7 +73,7 @@ impl Generation {
         settings: &Settings,
         system: SystemTrust,
     ) -> Result<Self, Error> {
-        let verifier = Arc::new(PinningVerifier::new(pins, settings.deny_unpinned, system));
+        let verifier = Arc::new(PinningVerifier::with_system(pins, system, settings.deny_unpinned));
         let mut tls = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|e| Error::Internal { reason: e.to_string() })?
@@ -112,6 +113,15 @@ impl Generation {
 
     pub(super) fn pins(&self) -> PinSet {
         self.verifier.pins().clone()
+    }
+
+    pub(super) fn explain(
+        &self,
+        host: &str,
+        chain: &[Vec<u8>],
+        at: u64,
+    ) -> Result<Explanation, Error> {
+        self.verifier.judge().explain(host, chain, at)
     }
 
     /// Closes what is idle and lets nothing back in.

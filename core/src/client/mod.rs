@@ -18,7 +18,7 @@ pub use response::Response;
 use crate::cancel::CancelToken;
 use crate::error::Error;
 use crate::pin::PinSet;
-use crate::tls::SystemTrust;
+use crate::tls::{Explanation, SystemTrust};
 use builder::Settings;
 use exchange::{Generation, Limits};
 
@@ -164,6 +164,21 @@ impl Client {
         Ok(())
     }
 
+    /// The whole decision about a certificate as data, without a connection: what this client would
+    /// do if `host` presented `chain` (DER, end-entity first) at `at`, in seconds since 1970. Asks
+    /// the platform where its authorities count, so not on a main thread; a platform's own clock may
+    /// be the one that holds.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for a host that is none, and for no certificate or too many;
+    /// [`Error::ClientClosed`].
+    pub fn explain(&self, host: &str, chain: &[Vec<u8>], at: u64) -> Result<Explanation, Error> {
+        if self.is_closed() {
+            return Err(Error::ClientClosed);
+        }
+        self.generation().explain(host, chain, at)
+    }
+
     /// The pin set in force.
     pub fn pins(&self) -> PinSet {
         self.generation().pins()
@@ -208,7 +223,7 @@ impl fmt::Debug for Client {
 /// refused certificate is one, and stays one whatever else happens in that moment.
 fn ended<T>(result: Result<T, Error>, closed: bool, cancelled: bool) -> Result<T, Error> {
     match result {
-        Err(refused @ (Error::PinMismatch(_) | Error::Untrusted { .. })) => Err(refused),
+        Err(refused) if refused.certificate().is_some() => Err(refused),
         Err(_) if closed => Err(Error::ClientClosed),
         Err(_) if cancelled => Err(Error::Cancelled),
         result => result,
@@ -247,12 +262,13 @@ mod tests {
 
     #[test]
     fn a_pin_failure_is_never_called_cancelled_or_closed() {
-        let mismatch = Error::PinMismatch(Box::default());
-        for (closed, cancelled) in [(false, true), (true, false), (true, true)] {
-            assert_eq!(
-                ended::<()>(Err(mismatch.clone()), closed, cancelled),
-                Err(mismatch.clone())
-            );
+        for refused in [Error::PinMismatch(Box::default()), Error::BlockedKey(Box::default())] {
+            for (closed, cancelled) in [(false, true), (true, false), (true, true)] {
+                assert_eq!(
+                    ended::<()>(Err(refused.clone()), closed, cancelled),
+                    Err(refused.clone())
+                );
+            }
         }
         let lost = || Err(Error::ConnectionLost { host: "h".into(), reason: "r".into() });
         assert_eq!(ended::<()>(lost(), false, true), Err(Error::Cancelled));

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use rustls_pki_types::ServerName;
+
 use super::suffix::is_public_suffix;
 
 /// A host in canonical form: lower-case A-labels without a trailing dot, or an IP address as
@@ -47,6 +49,14 @@ impl HostName {
             url::Host::Domain(name) => Self::from_a_labels((*name).to_owned()),
             url::Host::Ipv4(ip) => Ok(Self(ip.to_string())),
             url::Host::Ipv6(ip) => Ok(Self(ip.to_string())),
+        }
+    }
+
+    /// The host of a TLS connection, which is A-labels already.
+    pub(crate) fn of_server(name: &ServerName<'_>) -> Result<Self, String> {
+        match name {
+            ServerName::DnsName(name) => Self::from_a_labels(name.as_ref().to_ascii_lowercase()),
+            name => Self::parse(&name.to_str()),
         }
     }
 

@@ -16,4 +16,5 @@ pub use spec::{
     DefaultsSpec, HostSpec, Mode, OnLapse, PinAt, PinSetSpec, PinSpec, PinState, Trust,
 };
 pub use spki::{CertSha256, PinDigest, SpkiSha256};
-pub use verdict::{Decision, MatchedPin, Outcome, PathCertificate, Verdict};
+pub(crate) use verdict::Blocked;
+pub use verdict::{Decision, MatchedPin, Outcome, PathCertificate, PathFate, TriedPath, Verdict};

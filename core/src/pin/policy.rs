@@ -11,6 +11,7 @@ use webpki::anchor_from_trusted_cert;
 use super::host::HostName;
 use super::spec::{HostSpec, Mode, OnLapse, PinAt, PinSetSpec, PinSpec, PinState, Trust};
 use super::spki::{CertSha256, PinDigest, SpkiSha256, decode_digest};
+use super::verdict::Blocked;
 use crate::error::Error;
 use crate::time::parse_rfc3339_utc;
 
@@ -20,6 +21,7 @@ const NO_BLOCK: &str = "a static pin set cannot block for ever; only system_trus
 const MAX_HOSTS: usize = 256;
 const MAX_PINS: usize = 16;
 const MAX_ANCHORS: usize = 16;
+const MAX_BLOCKED: usize = 256;
 const MAX_TEXT: usize = 1_024;
 const MAX_CERTIFICATE: usize = 16 * 1024;
 /// The largest integer that every JSON reader keeps exactly (RFC 7493 §2.2).
@@ -34,6 +36,9 @@ struct Inner {
     version: Option<u64>,
     hosts: Vec<HostPolicy>,
     by_name: HashMap<HostName, usize>,
+    blocked: Blocked,
+    /// The public roots among the blocked keys.
+    blocked_roots: Anchors,
 }
 
 /// What holds for one host, or for a host and every name below it.
@@ -128,7 +133,9 @@ impl PinSet {
             }
             hosts.push(policy);
         }
-        Ok(Self(Arc::new(Inner { version: spec.version, hosts, by_name })))
+        let (blocked, blocked_roots) = parse_blocked(&spec.blocked_spki)?;
+        let version = spec.version;
+        Ok(Self(Arc::new(Inner { version, hosts, by_name, blocked, blocked_roots })))
     }
 
     /// Its version, where it has one.
@@ -139,6 +146,16 @@ impl PinSet {
     /// Every entry, in the order written.
     pub fn hosts(&self) -> &[HostPolicy] {
         &self.0.hosts
+    }
+
+    /// Keys that no path may contain.
+    pub(crate) fn blocked(&self) -> &Blocked {
+        &self.0.blocked
+    }
+
+    /// The public roots among the blocked keys, to see whether a hidden path ends in one.
+    pub(crate) fn blocked_roots(&self) -> &Anchors {
+        &self.0.blocked_roots
     }
 
     /// The one entry that holds for `host`: its own, else the one with the most labels that
@@ -231,7 +248,13 @@ impl HostPolicy {
             }
             _ => {}
         }
-        add_public_roots(&pins, &mut pinned_roots);
+        let above_leaf =
+            |spki| pins.iter().any(|p| p.at != PinAt::Leaf && p.digest == PinDigest::Spki(spki));
+        if pins.iter().any(|p| p.at != PinAt::Leaf) {
+            // A pin on a public root must hold although servers need not send roots (RFC 8446
+            // §4.4.2).
+            add_public_roots(above_leaf, &mut pinned_roots);
+        }
         let pins_certificates = pins.iter().any(|p| matches!(p.digest, PinDigest::Certificate(_)));
         Ok(Self {
             host,
@@ -352,23 +375,36 @@ fn parse_certificate(place: &str, text: &str) -> Result<CarriedRoot, Error> {
     Ok((anchor, CertSha256::of_certificate(&der)))
 }
 
-/// A pin on a public root must hold although servers need not send roots (RFC 8446 §4.4.2).
-#[cfg(feature = "bundled-roots")]
-fn add_public_roots(pins: &[Pin], roots: &mut Anchors) {
-    let pinned =
-        |spki| pins.iter().any(|p| p.at != PinAt::Leaf && p.digest == PinDigest::Spki(spki));
-    if pins.iter().all(|p| p.at == PinAt::Leaf) {
-        return;
+fn parse_blocked(keys: &[String]) -> Result<(Blocked, Anchors), Error> {
+    if keys.len() > MAX_BLOCKED {
+        return Err(Error::pin_set("blocked_spki", format!("more than {MAX_BLOCKED}")));
     }
+    let mut blocked = BTreeSet::new();
+    for (i, text) in keys.iter().enumerate() {
+        let key = decode_digest(text).map(SpkiSha256::new);
+        let key = key.map_err(|e| Error::pin_set(format!("blocked_spki[{i}]"), e))?;
+        if !blocked.insert(key) {
+            return Err(Error::pin_set(format!("blocked_spki[{i}]"), "listed before"));
+        }
+    }
+    let mut roots = Anchors::default();
+    if !blocked.is_empty() {
+        add_public_roots(|spki| blocked.contains(&spki), &mut roots);
+    }
+    Ok((Blocked::new(blocked), roots))
+}
+
+#[cfg(feature = "bundled-roots")]
+fn add_public_roots(wanted: impl Fn(SpkiSha256) -> bool, roots: &mut Anchors) {
     for (spki, anchor) in crate::tls::public_roots() {
-        if pinned(*spki) {
+        if wanted(*spki) {
             roots.push((*anchor).clone(), None);
         }
     }
 }
 
 #[cfg(not(feature = "bundled-roots"))]
-fn add_public_roots(_: &[Pin], _: &mut Anchors) {}
+fn add_public_roots(_: impl Fn(SpkiSha256) -> bool, _: &mut Anchors) {}
 
 fn check_text(place: &str, text: Option<&str>) -> Result<(), Error> {
     let Some(text) = text else { return Ok(()) };

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{IntoDeserializer, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::Error;
 
@@ -13,7 +13,7 @@ use crate::error::Error;
 const MAX_BYTES: usize = 256 * 1024;
 
 /// What to do when no pin matches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Refuse the connection.
@@ -26,7 +26,7 @@ pub enum Mode {
 }
 
 /// What makes a certificate trusted before pins are looked at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
     /// The system's authorities, and a pin.
@@ -40,7 +40,7 @@ pub enum Trust {
 }
 
 /// Where on the verified path a pin may match.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PinAt {
     /// The end-entity certificate only.
@@ -53,7 +53,7 @@ pub enum PinAt {
 }
 
 /// Where in its life a pin is. Each of them matches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PinState {
     /// In use.
@@ -91,6 +91,10 @@ pub struct PinSetSpec {
     /// What entries leave out.
     #[serde(default, deserialize_with = "object")]
     pub defaults: DefaultsSpec,
+    /// Keys that no path may contain, for any host and whatever vouches for them: base64 SHA-256 of
+    /// their SubjectPublicKeyInfo.
+    #[serde(default)]
+    pub blocked_spki: Vec<String>,
     /// The entries, at most one a host.
     #[serde(deserialize_with = "objects")]
     pub hosts: Vec<HostSpec>,

@@ -1,9 +1,13 @@
 //! The verdict, a fact, and the decision that follows from it.
 
-use super::policy::HostPolicy;
+use std::collections::BTreeSet;
+
+use super::policy::{HostPolicy, Pin};
 use super::spec::{Mode, PinAt, PinState};
 use super::spki::{CertSha256, PinDigest, SpkiSha256};
+use crate::der::Der;
 use crate::error::CertificateFacts;
+use crate::name::name_of;
 
 /// One certificate of a path, as far as pins care.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +17,24 @@ pub struct PathCertificate {
     /// Its own digest; none for a trust anchor that is known by name and key only, or where the
     /// policy pins no certificates.
     pub certificate: Option<CertSha256>,
+    /// The DER of its name; read only when somebody asks.
+    name: Box<[u8]>,
+}
+
+impl PathCertificate {
+    /// One without a name.
+    pub fn new(spki: SpkiSha256, certificate: Option<CertSha256>) -> Self {
+        Self::named(spki, certificate, &[])
+    }
+
+    pub(crate) fn named(spki: SpkiSha256, certificate: Option<CertSha256>, name: &[u8]) -> Self {
+        Self { spki, certificate, name: name.into() }
+    }
+
+    /// Its subject's common name and organisation.
+    pub fn subject(&self) -> Option<String> {
+        name_of(Der(&self.name))
+    }
 }
 
 /// The pin that satisfied a policy.
@@ -28,9 +50,33 @@ pub struct MatchedPin {
     pub state: PinState,
 }
 
+/// A path that was tried, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriedPath {
+    /// Its certificates, end-entity first.
+    pub certificates: Vec<PathCertificate>,
+    /// How it stands to the pin set.
+    pub fate: PathFate,
+}
+
+/// How a path stands to the pin set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathFate {
+    /// It is valid, and nothing more was asked of it.
+    Accepted,
+    /// This key on it is blocked.
+    Blocked(SpkiSha256),
+    /// A pin is on it.
+    Match(MatchedPin),
+    /// It is valid, but no pin is on it.
+    NoPin,
+}
+
 /// How a verified path stands to the policy of its host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
+    /// The pin set blocks this key, and no valid path does without it.
+    BlockedKey(SpkiSha256),
     /// The policy's time is over: the system's trust alone decided.
     Lapsed,
     /// A pin is on the path.
@@ -65,12 +111,79 @@ pub enum Decision {
     Block,
 }
 
+/// Keys that no path may contain, whatever vouches for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Blocked(BTreeSet<SpkiSha256>);
+
+impl Blocked {
+    pub(crate) fn new(keys: BTreeSet<SpkiSha256>) -> Self {
+        Self(keys)
+    }
+
+    pub(crate) fn contains(&self, key: &SpkiSha256) -> bool {
+        self.0.contains(key)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn first_on(&self, path: &[PathCertificate]) -> Option<SpkiSha256> {
+        path.iter().map(|certificate| certificate.spki).find(|key| self.contains(key))
+    }
+}
+
+impl PathFate {
+    /// A word for it, as in JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Blocked(_) => "blocked",
+            Self::Match(_) => "match",
+            Self::NoPin => "no_pin",
+        }
+    }
+
+    /// Whether a connection may rest on the path.
+    pub(crate) fn is_good(&self) -> bool {
+        matches!(self, Self::Accepted | Self::Match(_))
+    }
+}
+
+impl Outcome {
+    /// A word for it, as in JSON. A host that is `off` is one without pins.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::BlockedKey(_) => "blocked_key",
+            Self::Lapsed => "lapsed",
+            Self::Match(_) => "match",
+            Self::NoMatch => "no_match",
+            Self::NotPinned | Self::Off => "not_pinned",
+        }
+    }
+
+    /// Follows from the outcome and the policy's mode alone.
+    pub(crate) fn decision(&self, mode: Mode) -> Decision {
+        match (self, mode) {
+            (Self::BlockedKey(_), _) | (Self::NoMatch, Mode::Enforce) => Decision::Block,
+            _ => Decision::Allow,
+        }
+    }
+}
+
 impl Verdict {
     /// Follows from the outcome and the mode alone.
     pub fn decision(&self) -> Decision {
-        match (&self.outcome, self.mode) {
-            (Outcome::NoMatch, Mode::Enforce) => Decision::Block,
-            _ => Decision::Allow,
+        self.outcome.decision(self.mode)
+    }
+}
+
+impl Pin {
+    /// Whether it names this certificate or its key, wherever it is.
+    pub(crate) fn is_of(&self, certificate: &PathCertificate) -> bool {
+        match &self.digest {
+            PinDigest::Spki(digest) => *digest == certificate.spki,
+            PinDigest::Certificate(digest) => Some(digest) == certificate.certificate.as_ref(),
         }
     }
 }
@@ -83,15 +196,10 @@ impl HostPolicy {
     pub fn match_path(&self, path: &[PathCertificate]) -> Option<MatchedPin> {
         path.iter().enumerate().find_map(|(depth, certificate)| {
             let at = if depth == 0 { PinAt::Leaf } else { PinAt::Ca };
-            let pin = self.pins().iter().find(|pin| {
-                (pin.at == at || pin.at == PinAt::Any)
-                    && match &pin.digest {
-                        PinDigest::Spki(digest) => *digest == certificate.spki,
-                        PinDigest::Certificate(digest) => {
-                            Some(digest) == certificate.certificate.as_ref()
-                        }
-                    }
-            })?;
+            let pin = self
+                .pins()
+                .iter()
+                .find(|pin| (pin.at == at || pin.at == PinAt::Any) && pin.is_of(certificate))?;
             Some(MatchedPin { pin: pin.digest, at, depth, state: pin.state })
         })
     }

@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::cancel::CancelToken;
 use crate::pin::Verdict;
@@ -19,6 +20,8 @@ pub(crate) struct Call {
     pub(crate) reused: Cell<bool>,
     /// Whether any byte of the response has arrived.
     pub(crate) answered: Cell<bool>,
+    /// When connecting has to be done.
+    pub(crate) deadline: Cell<Option<Instant>>,
     /// The verdict on its connection's certificate.
     pub(crate) verdict: RefCell<Option<Arc<Verdict>>>,
 }

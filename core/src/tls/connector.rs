@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{RecvFlags, recv};
 #[cfg(not(target_vendor = "apple"))]
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
-use rustls::{CertificateError, ClientConfig, ClientConnection, OtherError};
+use rustls::{ClientConfig, ClientConnection};
 use rustls_pki_types::ServerName;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, ShutdownHandle, Transport,
@@ -25,6 +26,7 @@ use super::eyeballs;
 use super::verifier::{PinningVerifier, Refusal};
 use crate::cancel::Wake;
 use crate::error::Error;
+use crate::interception::{InterceptionReport, http_in_clear};
 use crate::pin::Verdict;
 
 /// Open while a pin set is in use. Once it is shut, connections made under it are not used again.
@@ -64,6 +66,9 @@ impl Gate {
     }
 }
 
+/// The head of an HTTP response with its redirect fits easily.
+const MAX_CLEAR: usize = 1_024;
+
 /// Addresses to connect to instead of looking a host's name up, by host and port.
 pub(crate) type ConnectTo = HashMap<(String, u16), SocketAddr>;
 
@@ -99,6 +104,7 @@ impl Connector for PinnedConnector {
             fail(Error::Internal { reason: format!("a host that TLS does not take: {e}") })
         })?;
         let deadline = Deadline::new(details.timeout);
+        call.deadline.set(deadline.at);
         let fixed = self.connect_to.get(&(host.to_owned(), port)).copied();
         let stream = match eyeballs::connect(host, port, fixed, deadline.at, &call.cancel) {
             Ok(stream) => Arc::new(stream),
@@ -113,13 +119,16 @@ impl Connector for PinnedConnector {
         (details.register_shutdown)(Arc::downgrade(&shutdown))?;
 
         let mut session = ClientConnection::new(self.config.clone(), name.clone())
-            .map_err(|e| fail(Error::TlsFailed { host: host.into(), reason: e.to_string() }))?;
-        let mut socket = Socket { stream, read_timeout: None, write_timeout: None, deadline };
-        if let Err(e) = session.complete_io(&mut socket) {
+            .map_err(|e| tls_failed(host.to_owned(), e.to_string(), None))?;
+        let socket = Socket { stream, read_timeout: None, write_timeout: None, deadline };
+        let mut first = FirstAnswer { socket, is_tls: None, clear: Vec::new() };
+        let done = session.complete_io(&mut first);
+        let FirstAnswer { mut socket, clear, .. } = first;
+        if let Err(e) = done {
             // rustls tries once to send the alert; what is left of it must leave too, or the
             // server never learns why (the read side may be at its end, the write side is not).
             while session.wants_write() && session.write_tls(&mut socket).is_ok_and(|n| n > 0) {}
-            return Err(handshake_error(host, e, socket.deadline.reason));
+            return Err(handshake_error(host, e, socket.deadline.reason, &clear));
         }
         let chain = session.peer_certificates().unwrap_or_default();
         let now = self
@@ -170,7 +179,7 @@ impl PinnedTransport {
         }
         let host = self.host.clone();
         fail(match e.downcast::<rustls::Error>() {
-            Ok(e) => Error::TlsFailed { host, reason: e.to_string() },
+            Ok(e) => return tls_failed(host, e.to_string(), None),
             // Not handed up as the I/O error it is: ureq takes some of those for the end of a
             // body, but an end without close_notify is a truncation (RFC 8446 §6.1).
             Err(e) => Error::ConnectionLost { host, reason: e.to_string() },
@@ -263,6 +272,11 @@ struct Closer {
 
 impl Wake for Closer {
     fn wake(&self) {
+        if !self.idle.load(Ordering::SeqCst) {
+            // Closing then resets the connection: a server in the midst of a long answer stops at
+            // once instead of waiting for somebody to read it.
+            let _unset = set_socket_linger(&*self.stream, Some(Duration::ZERO));
+        }
         let _closed = self.stream.shutdown(Shutdown::Both);
     }
 }
@@ -391,6 +405,40 @@ impl Write for Socket {
     }
 }
 
+/// A socket in a handshake, which overhears an answer that is not TLS.
+struct FirstAnswer {
+    socket: Socket,
+    is_tls: Option<bool>,
+    clear: Vec<u8>,
+}
+
+impl Read for FirstAnswer {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.socket.read(buffer)?;
+        let read = &buffer[..n];
+        // The first byte is a content type (RFC 8446 §B.1).
+        let is_tls = || read.first().is_none_or(|kind| matches!(kind, 20..=23));
+        if !*self.is_tls.get_or_insert_with(is_tls) {
+            self.clear.extend_from_slice(&read[..n.min(MAX_CLEAR - self.clear.len())]);
+        }
+        Ok(n)
+    }
+}
+
+impl Write for FirstAnswer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.write(bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.socket.write_vectored(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
+
 /// A socket that is written to once, whatever comes of it.
 struct Once<'a>(&'a TcpStream);
 
@@ -432,19 +480,24 @@ fn fail(e: Error) -> ureq::Error {
     ureq::Error::Other(Box::new(Refusal(e)))
 }
 
-fn handshake_error(host: &str, e: io::Error, reason: ureq::Timeout) -> ureq::Error {
+fn tls_failed(
+    host: String,
+    reason: String,
+    interception: Option<InterceptionReport>,
+) -> ureq::Error {
+    fail(Error::TlsFailed { host, reason, interception: interception.map(Box::new) })
+}
+
+fn handshake_error(host: &str, e: io::Error, reason: ureq::Timeout, clear: &[u8]) -> ureq::Error {
     if is_timeout(&e) {
         return ureq::Error::Timeout(reason);
     }
     let host = host.to_owned();
     fail(match e.downcast::<rustls::Error>() {
-        Ok(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(cause)))) => {
-            match cause.downcast_ref::<Refusal>() {
-                Some(Refusal(error)) => error.clone(),
-                None => Error::TlsFailed { host, reason: cause.to_string() },
-            }
-        }
-        Ok(e) => Error::TlsFailed { host, reason: e.to_string() },
+        Ok(e) => match PinningVerifier::refusal(&e) {
+            Some(error) => error.clone(),
+            None => return tls_failed(host, e.to_string(), http_in_clear(clear)),
+        },
         Err(e) => Error::ConnectionLost { host, reason: format!("during the TLS handshake: {e}") },
     })
 }

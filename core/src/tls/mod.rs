@@ -1,11 +1,19 @@
 //! Everything that touches rustls, webpki, or ureq's unversioned connector API.
 
+mod blocking;
 mod call;
 mod connector;
+mod explain;
 mod eyeballs;
 mod identity;
+mod judge;
+mod ocsp;
 mod path;
+mod platform;
 mod resolver;
+mod scene;
+mod signature;
+mod strength;
 mod trust;
 mod verifier;
 
@@ -14,9 +22,12 @@ mod tests;
 
 use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls_pki_types::TrustAnchor;
 
+pub use explain::{ChoiceReason, Explanation, PolicyChoice};
 pub use identity::{CertificateIdentity, Spki, pin_of_public_key, pin_of_request};
+pub use platform::{PlatformTrust, TrustQuestion, TrustedPath};
 pub use trust::Roots;
 #[cfg(feature = "bundled-roots")]
 pub(crate) use trust::public_roots;
@@ -25,7 +36,8 @@ pub(crate) use call::Call;
 pub(crate) use connector::{ConnectTo, Gate, PinnedConnector};
 pub(crate) use resolver::LateResolver;
 pub(crate) use trust::SystemTrust;
-pub(crate) use verifier::{PinningVerifier, Refusal};
+pub use verifier::PinningVerifier;
+pub(crate) use verifier::Refusal;
 
 /// The cryptography, always passed explicitly: a process-wide default belongs to the app.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
@@ -33,4 +45,20 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: Lazy<Arc<CryptoProvider>> =
         Lazy::new(|| Arc::new(rustls::crypto::ring::default_provider()));
     PROVIDER.clone()
+}
+
+/// The signature algorithms that count.
+fn algorithms() -> &'static WebPkiSupportedAlgorithms {
+    use once_cell::sync::Lazy;
+    static ALGORITHMS: Lazy<WebPkiSupportedAlgorithms> =
+        Lazy::new(|| provider().signature_verification_algorithms);
+    &ALGORITHMS
+}
+
+/// The public web's authorities, as far as they are compiled in.
+fn public_anchors() -> impl Iterator<Item = &'static TrustAnchor<'static>> {
+    #[cfg(feature = "bundled-roots")]
+    return public_roots().iter().map(|(_, anchor)| anchor);
+    #[cfg(not(feature = "bundled-roots"))]
+    return std::iter::empty();
 }

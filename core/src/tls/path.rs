@@ -10,142 +10,86 @@ use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath, anchor_from_trusted_cert};
 
 use crate::pin::{
-    Anchors, CertSha256, HostPolicy, MatchedPin, PathCertificate, PinAt, PinDigest, SpkiSha256,
+    Anchors, Blocked, CertSha256, HostPolicy, PathCertificate, PathFate, PinAt, SpkiSha256,
+    TriedPath,
 };
 
 /// Whether a valid path will do; an error makes webpki go on to others.
 type Check<'a> = dyn Fn(&VerifiedPath<'_>) -> Result<(), webpki::Error> + 'a;
 
-/// What a server presented, and when.
-pub(super) struct Presented<'a> {
+/// Paths beyond these are tried, but not remembered.
+const MAX_REMEMBERED: usize = 16;
+
+/// The end-entity, when, and what signatures count.
+pub(super) struct Subject<'a> {
     pub(super) end_entity: &'a EndEntityCert<'a>,
-    pub(super) end_entity_der: &'a CertificateDer<'a>,
-    pub(super) intermediates: &'a [CertificateDer<'a>],
     pub(super) now: UnixTime,
-    pub(super) algorithms: &'a WebPkiSupportedAlgorithms,
+    algorithms: &'static WebPkiSupportedAlgorithms,
+    /// Whether any pin is of a whole certificate, so that hashing those is worth it.
+    digests: bool,
+    /// It as the first certificate of every path.
+    pub(super) leaf: PathCertificate,
 }
 
-/// How the pins of a policy stand to the valid paths: the matching path, or the first valid one.
-pub(super) struct PathMatch {
-    pub(super) matched: Option<MatchedPin>,
-    pub(super) path: Vec<PathCertificate>,
-}
-
-impl Presented<'_> {
-    /// Builds a path to one of `anchors`, whatever the pins say.
-    pub(super) fn verify(&self, anchors: &[TrustAnchor<'_>]) -> Result<(), webpki::Error> {
-        self.build(anchors, None).map(|_| ())
+impl<'a> Subject<'a> {
+    pub(super) fn new(
+        end_entity: &'a EndEntityCert<'a>,
+        now: UnixTime,
+        algorithms: &'static WebPkiSupportedAlgorithms,
+        policy: Option<&HostPolicy>,
+    ) -> Self {
+        let digests = policy.is_some_and(HostPolicy::pins_certificates);
+        let leaf = PathCertificate::named(
+            SpkiSha256::of_spki(&end_entity.subject_public_key_info()),
+            digests.then(|| CertSha256::of_certificate(&end_entity.der())),
+            end_entity.subject(),
+        );
+        Self { end_entity, now, algorithms, digests, leaf }
     }
 
-    /// Builds paths to `anchors`, which are trusted, until one carries a pin of `policy`.
-    ///
-    /// # Errors
-    /// webpki's, where no valid path exists at all.
-    pub(super) fn match_trusted(
+    fn anchor(
         &self,
-        anchors: &Anchors,
-        policy: &HostPolicy,
-    ) -> Result<PathMatch, webpki::Error> {
-        let first_valid = RefCell::new(None);
-        let matching = RefCell::new(None);
-        let check = |verified: &VerifiedPath<'_>| {
-            let path = self.path_of(verified, policy, |anchor| {
-                let known = anchors.certificate(anchor);
-                known.or_else(|| policy.pinned_roots().certificate(anchor))
-            });
-            if let Some(matched) = policy.match_path(&path) {
-                matching.replace(Some(PathMatch { matched: Some(matched), path }));
-                return Ok(());
-            }
-            first_valid.borrow_mut().get_or_insert(PathMatch { matched: None, path });
-            // Not a verdict on the certificates: it makes webpki go on to other paths.
-            Err(webpki::Error::UnknownIssuer)
-        };
-        let built = self.build(anchors.list(), Some(&check)).map(|_| ());
-        match (built, matching.into_inner(), first_valid.into_inner()) {
-            (Ok(()), Some(matching), _) => Ok(matching),
-            (Err(_), _, Some(valid)) => Ok(valid),
-            (Err(e), _, None) => Err(e),
-            (Ok(()), None, _) => Err(webpki::Error::UnknownIssuer),
-        }
-    }
-
-    /// Matches pins where the system has judged the chain but does not tell which path it took.
-    ///
-    /// The end-entity is compared directly. A pin above it is proved by building a path on which
-    /// *only* pinned authorities are anchors: those among the presented certificates, those that
-    /// the pin set carries and public roots that it pins.
-    pub(super) fn match_rebuilt(&self, policy: &HostPolicy) -> PathMatch {
-        let leaf = self.leaf(policy);
-        if let Some(matched) = policy.match_path(std::slice::from_ref(&leaf)) {
-            return PathMatch { matched: Some(matched), path: vec![leaf] };
-        }
-        let mut anchors = Vec::new();
-        for der in self.intermediates {
-            // As webpki does, what does not parse is ignored: servers send all sorts of things.
-            let Ok(anchor) = anchor_from_trusted_cert(der) else { continue };
-            let certificate = policy.pins_certificates().then(|| CertSha256::of_certificate(der));
-            let entry = PathCertificate { spki: spki_of(&anchor), certificate };
-            if pinned_above_leaf(policy, &entry) {
-                anchors.push((anchor, entry.certificate));
-            }
-        }
-        for root in policy.pinned_roots().list() {
-            anchors.push((root.clone(), policy.pinned_roots().certificate(root)));
-        }
-        if anchors.is_empty() {
-            return PathMatch { matched: None, path: vec![leaf] };
-        }
-        let (anchors, certificates): (Vec<_>, Vec<_>) = anchors.into_iter().unzip();
-        let Ok(verified) = self.build(&anchors, None) else {
-            // A pinned certificate that does not issue this end-entity proves nothing.
-            return PathMatch { matched: None, path: vec![leaf] };
-        };
-        let path = self.path_of(&verified, policy, |anchor| {
-            let found = anchors.iter().position(|known| known == anchor);
-            found.and_then(|i| certificates[i])
-        });
-        PathMatch { matched: policy.match_path(&path), path }
-    }
-
-    /// The end-entity alone.
-    pub(super) fn leaf(&self, policy: &HostPolicy) -> PathCertificate {
-        PathCertificate {
-            spki: SpkiSha256::of_spki(&self.end_entity.subject_public_key_info()),
-            certificate: policy
-                .pins_certificates()
-                .then(|| CertSha256::of_certificate(self.end_entity_der)),
-        }
-    }
-
-    /// The path, end-entity first; `certificate_of` knows the digest of an anchor's certificate.
-    fn path_of(
-        &self,
-        verified: &VerifiedPath<'_>,
-        policy: &HostPolicy,
+        anchor: &TrustAnchor<'_>,
         certificate_of: impl FnOnce(&TrustAnchor<'_>) -> Option<CertSha256>,
-    ) -> Vec<PathCertificate> {
-        let digests = policy.pins_certificates();
-        let mut path = vec![self.leaf(policy)];
-        path.extend(verified.intermediate_certificates().map(|cert| PathCertificate {
-            spki: SpkiSha256::of_spki(&cert.subject_public_key_info()),
-            certificate: digests.then(|| CertSha256::of_certificate(&cert.der())),
-        }));
-        let anchor = verified.anchor();
-        let certificate = if digests { certificate_of(anchor) } else { None };
-        path.push(PathCertificate { spki: spki_of(anchor), certificate });
-        path
+    ) -> PathCertificate {
+        PathCertificate::named(
+            SpkiSha256::of_spki_contents(&anchor.subject_public_key_info),
+            if self.digests { certificate_of(anchor) } else { None },
+            &anchor.subject,
+        )
+    }
+
+    /// A certificate above the end-entity; none where it is not one.
+    fn authority(&self, der: &CertificateDer<'_>) -> Option<PathCertificate> {
+        let anchor = anchor_from_trusted_cert(der).ok()?;
+        Some(self.anchor(&anchor, |_| Some(CertSha256::of_certificate(der))))
+    }
+
+    /// Certificates as a path, on the word of whoever verified it.
+    pub(super) fn path_of(&self, above: &[CertificateDer<'_>]) -> Vec<PathCertificate> {
+        let above = above.iter().filter_map(|der| self.authority(der));
+        std::iter::once(self.leaf.clone()).chain(above).collect()
+    }
+
+    /// Whether there is a valid path to one of `anchors`.
+    pub(super) fn reaches(
+        &self,
+        intermediates: &[CertificateDer<'_>],
+        anchors: &[TrustAnchor<'_>],
+    ) -> bool {
+        self.build(intermediates, anchors, None).is_ok()
     }
 
     fn build<'p>(
         &'p self,
+        intermediates: &'p [CertificateDer<'_>],
         anchors: &'p [TrustAnchor<'_>],
         check: Option<&Check<'_>>,
     ) -> Result<VerifiedPath<'p>, webpki::Error> {
         self.end_entity.verify_for_usage(
             self.algorithms.all,
             anchors,
-            self.intermediates,
+            intermediates,
             self.now,
             KeyUsage::server_auth(),
             None,
@@ -154,16 +98,100 @@ impl Presented<'_> {
     }
 }
 
-fn spki_of(anchor: &TrustAnchor<'_>) -> SpkiSha256 {
-    SpkiSha256::of_spki_contents(&anchor.subject_public_key_info)
+/// What a path has to satisfy.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// Whose pins; none where every valid path will do.
+    pub(super) policy: Option<&'a HostPolicy>,
+    /// Keys that no path may contain.
+    pub(super) blocked: &'a Blocked,
 }
 
-fn pinned_above_leaf(policy: &HostPolicy, entry: &PathCertificate) -> bool {
-    policy.pins().iter().any(|pin| {
-        pin.at != PinAt::Leaf
-            && match pin.digest {
-                PinDigest::Spki(digest) => digest == entry.spki,
-                PinDigest::Certificate(digest) => Some(digest) == entry.certificate,
+impl Wanted<'_> {
+    pub(super) fn judge(&self, path: Vec<PathCertificate>) -> TriedPath {
+        let fate = match (self.blocked.first_on(&path), self.policy) {
+            (Some(key), _) => PathFate::Blocked(key),
+            (None, None) => PathFate::Accepted,
+            (None, Some(policy)) => {
+                policy.match_path(&path).map_or(PathFate::NoPin, PathFate::Match)
             }
-    })
+        };
+        TriedPath { certificates: path, fate }
+    }
+}
+
+/// Tries the valid paths from `subject` over `intermediates` to `anchors`, until one is what is
+/// `wanted`. Returns all that were tried, the wanted one last.
+///
+/// # Errors
+/// webpki's, where no valid path exists at all.
+pub(super) fn search(
+    subject: &Subject<'_>,
+    intermediates: &[CertificateDer<'_>],
+    anchors: &Anchors,
+    wanted: Wanted<'_>,
+) -> Result<Vec<TriedPath>, webpki::Error> {
+    let tried = RefCell::new(Vec::new());
+    let check = |verified: &VerifiedPath<'_>| {
+        let mut path = Vec::with_capacity(4);
+        path.push(subject.leaf.clone());
+        path.extend(verified.intermediate_certificates().map(|cert| {
+            PathCertificate::named(
+                SpkiSha256::of_spki(&cert.subject_public_key_info()),
+                subject.digests.then(|| CertSha256::of_certificate(&cert.der())),
+                cert.subject(),
+            )
+        }));
+        path.push(subject.anchor(verified.anchor(), |anchor| {
+            let carried = || wanted.policy?.pinned_roots().certificate(anchor);
+            anchors.certificate(anchor).or_else(carried)
+        }));
+        let judged = wanted.judge(path);
+        let good = judged.fate.is_good();
+        let mut tried = tried.borrow_mut();
+        // The last place is kept for the path without a pin, which decides between the outcomes.
+        let tells = good || (judged.fate == PathFate::NoPin && tried.len() == MAX_REMEMBERED);
+        if tells || tried.len() < MAX_REMEMBERED {
+            tried.push(judged);
+        }
+        // Not a verdict on the certificates: it makes webpki go on to other paths.
+        if good { Ok(()) } else { Err(webpki::Error::UnknownIssuer) }
+    };
+    let built = subject.build(intermediates, anchors.list(), Some(&check)).map(|_| ());
+    let tried = tried.into_inner();
+    match built {
+        Err(e) if tried.is_empty() => Err(e),
+        _ => Ok(tried),
+    }
+}
+
+/// Tries to prove a pin above the end-entity where the system has judged the chain in its own way.
+///
+/// A path is built on which *only* pinned authorities are anchors: those among `certificates`,
+/// those that the pin set carries and public roots that it pins. A pinned certificate that does
+/// not issue this end-entity proves nothing.
+pub(super) fn prove_pin(
+    subject: &Subject<'_>,
+    certificates: &[CertificateDer<'_>],
+    policy: &HostPolicy,
+    blocked: &Blocked,
+) -> Option<TriedPath> {
+    let mut anchors = Anchors::default();
+    for der in certificates {
+        // As webpki does, what does not parse is ignored: servers send all sorts of things.
+        let Ok(anchor) = anchor_from_trusted_cert(der) else { continue };
+        let entry = subject.anchor(&anchor, |_| Some(CertSha256::of_certificate(der)));
+        if policy.pins().iter().any(|pin| pin.at != PinAt::Leaf && pin.is_of(&entry)) {
+            anchors.push(anchor.to_owned(), entry.certificate);
+        }
+    }
+    for root in policy.pinned_roots().list() {
+        anchors.push(root.clone(), policy.pinned_roots().certificate(root));
+    }
+    if anchors.list().is_empty() {
+        return None;
+    }
+    let wanted = Wanted { policy: Some(policy), blocked };
+    let tried = search(subject, certificates, &anchors, wanted).ok()?;
+    tried.into_iter().next_back().filter(|path| path.fate.is_good())
 }

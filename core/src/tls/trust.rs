@@ -3,14 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::client::danger::ServerCertVerifier;
-use rustls::{CertificateError, OtherError};
+use rustls_pki_types::CertificateDer;
 #[cfg(feature = "bundled-roots")]
 use rustls_pki_types::TrustAnchor;
-use rustls_pki_types::{CertificateDer, ServerName};
 use webpki::anchor_from_trusted_cert;
 
-use super::path::Presented;
+use super::platform::{Platform, PlatformTrust};
 use crate::error::{Error, UntrustedReason};
 #[cfg(feature = "bundled-roots")]
 use crate::pin::SpkiSha256;
@@ -22,6 +20,8 @@ pub enum Roots {
     /// The operating system's, judged by the operating system.
     #[default]
     System,
+    /// The platform's, by way of the app: what `System` is on Android, where Rust cannot ask.
+    Platform(Arc<dyn PlatformTrust>),
     /// Mozilla's list, as compiled in: the same on every device, blind to authorities that a user
     /// or an administrator has added.
     #[cfg(feature = "bundled-roots")]
@@ -33,14 +33,19 @@ pub enum Roots {
 /// [`Roots`], ready for use.
 #[derive(Clone)]
 pub(crate) enum SystemTrust {
-    Anchors(Arc<Anchors>),
-    Platform(Arc<dyn ServerCertVerifier>),
+    /// Authorities that are known here, so that every path to them can be tried.
+    Anchors {
+        anchors: Arc<Anchors>,
+        /// Whether they are the public web's, or the app's own.
+        public: bool,
+    },
+    Platform(Platform),
 }
 
 impl fmt::Debug for SystemTrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Anchors(anchors) => write!(f, "{} anchors", anchors.list().len()),
+            Self::Anchors { anchors, .. } => write!(f, "{} anchors", anchors.list().len()),
             Self::Platform(_) => f.write_str("platform"),
         }
     }
@@ -52,12 +57,13 @@ impl SystemTrust {
     /// or where the system has no verifier.
     pub(crate) fn new(roots: &Roots) -> Result<Self, Error> {
         match roots {
-            Roots::System => platform(),
+            Roots::System => system(),
+            Roots::Platform(trust) => Ok(Self::Platform(Platform::new(trust.clone()))),
             #[cfg(feature = "bundled-roots")]
             Roots::Bundled => {
                 let mut anchors = Anchors::default();
                 webpki_roots::TLS_SERVER_ROOTS.iter().for_each(|a| anchors.push(a.clone(), None));
-                Ok(Self::Anchors(Arc::new(anchors)))
+                Ok(Self::Anchors { anchors: Arc::new(anchors), public: true })
             }
             Roots::Only(certificates) if certificates.is_empty() => Err(Error::InvalidConfig {
                 field: "roots".into(),
@@ -74,51 +80,30 @@ impl SystemTrust {
                         .to_owned();
                     anchors.push(anchor, Some(CertSha256::of_certificate(der)));
                 }
-                Ok(Self::Anchors(Arc::new(anchors)))
+                Ok(Self::Anchors { anchors: Arc::new(anchors), public: false })
             }
-        }
-    }
-
-    /// Judges a chain without regard to pins.
-    pub(super) fn verify(
-        &self,
-        presented: &Presented<'_>,
-        host: &ServerName<'_>,
-        ocsp: &[u8],
-    ) -> Result<(), UntrustedReason> {
-        match self {
-            Self::Anchors(anchors) => presented.verify(anchors.list()).map_err(untrusted),
-            Self::Platform(verifier) => verifier
-                .verify_server_cert(
-                    presented.end_entity_der,
-                    presented.intermediates,
-                    host,
-                    ocsp,
-                    presented.now,
-                )
-                .map(|_| ())
-                .map_err(from_rustls),
         }
     }
 }
 
 #[cfg(not(target_os = "android"))]
-fn platform() -> Result<SystemTrust, Error> {
-    rustls_platform_verifier::Verifier::new(super::provider())
-        .map(|verifier| SystemTrust::Platform(Arc::new(verifier)))
-        .map_err(|e| Error::InvalidConfig {
-            field: "roots".into(),
-            reason: format!("the system's authorities cannot be used: {e}"),
-        })
+fn system() -> Result<SystemTrust, Error> {
+    let verifier = rustls_platform_verifier::Verifier::new(super::provider());
+    let verifier = verifier.map_err(|e| Error::InvalidConfig {
+        field: "roots".into(),
+        reason: format!("the system's authorities cannot be used: {e}"),
+    })?;
+    let trust = super::platform::RustlsTrust(Arc::new(verifier));
+    Ok(SystemTrust::Platform(Platform::new(Arc::new(trust))))
 }
 
 /// rustls-platform-verifier bypasses the app's Network Security Config there and trusts
 /// user-added authorities, so nothing is better than it.
 #[cfg(target_os = "android")]
-fn platform() -> Result<SystemTrust, Error> {
+fn system() -> Result<SystemTrust, Error> {
     Err(Error::InvalidConfig {
         field: "roots".into(),
-        reason: "the system's authorities are not available here; use the bundled ones".into(),
+        reason: "Android's authorities are asked by way of Roots::Platform".into(),
     })
 }
 
@@ -141,26 +126,5 @@ pub(super) fn untrusted(e: webpki::Error) -> UntrustedReason {
         webpki::Error::CertNotValidForName(_) => UntrustedReason::WrongHost,
         webpki::Error::CertRevoked => UntrustedReason::Revoked,
         e => UntrustedReason::Invalid(e.to_string()),
-    }
-}
-
-fn from_rustls(e: rustls::Error) -> UntrustedReason {
-    let rustls::Error::InvalidCertificate(e) = e else {
-        return UntrustedReason::Invalid(e.to_string());
-    };
-    match e {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            UntrustedReason::Expired
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            UntrustedReason::NotYetValid
-        }
-        CertificateError::UnknownIssuer => UntrustedReason::UnknownIssuer,
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            UntrustedReason::WrongHost
-        }
-        CertificateError::Revoked => UntrustedReason::Revoked,
-        CertificateError::Other(OtherError(e)) => UntrustedReason::Invalid(e.to_string()),
-        e => UntrustedReason::Invalid(format!("{e:?}")),
     }
 }

@@ -1,4 +1,4 @@
-//! The decision inside the TLS handshake: trust, then verified path, then pins.
+//! The decision inside the TLS handshake.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,28 +8,29 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use webpki::EndEntityCert;
 
-use super::path::{PathMatch, Presented};
-use super::trust::{SystemTrust, untrusted};
-use super::{identity, provider};
-use crate::error::{CertificateFacts, Error, UntrustedReason};
-use crate::pin::{
-    Decision, HostName, HostPolicy, Mode, Outcome, PinSet, SpkiSha256, Trust, Verdict,
-};
+use super::judge::{Judge, Judgement, Presented};
+use super::provider;
+use super::trust::{Roots, SystemTrust};
+use crate::error::Error;
+use crate::pin::{PinSet, Verdict};
 
 /// How many verdicts are kept for resumed sessions, which rustls does not ask about again.
 const VERDICTS: usize = 32;
 
-/// Judges a server's certificate by one pin set.
+/// Judges a server's certificate by one pin set, for connections that are made with rustls without
+/// [`Client`](crate::Client). An error that it ends a handshake with holds an
+/// [`Error`](crate::Error); see [`PinningVerifier::refusal`].
 ///
 /// The pin set never changes inside a verifier: rustls resumes sessions without asking it, so a
-/// changed one would not be seen. A new pin set is a new verifier with a new `ClientConfig`.
+/// changed one would not be seen. A new pin set is a new verifier **with a new `ClientConfig`**, and
+/// connections made under the old one are closed by whoever made them.
+///
+/// It blocks its thread where the system is asked, for seconds at worst: not for the thread of an
+/// async reactor.
 #[derive(Debug)]
-pub(crate) struct PinningVerifier {
-    pins: PinSet,
-    deny_unpinned: bool,
-    system: SystemTrust,
+pub struct PinningVerifier {
+    judge: Judge,
     verdicts: Mutex<VecDeque<Judged>>,
 }
 
@@ -53,117 +54,37 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl PinningVerifier {
-    pub(crate) fn new(pins: PinSet, deny_unpinned: bool, system: SystemTrust) -> Self {
-        Self { pins, deny_unpinned, system, verdicts: Mutex::default() }
+    /// A verifier by `pins` and, behind them, `roots`. Hosts that the pin set does not name are
+    /// refused if `deny_unpinned`, else they get the trust of `roots` alone.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] where the roots cannot be used, [`Error::InvalidCertificate`] for
+    /// one of them.
+    pub fn new(pins: PinSet, roots: &Roots, deny_unpinned: bool) -> Result<Self, Error> {
+        Ok(Self::with_system(pins, SystemTrust::new(roots)?, deny_unpinned))
+    }
+
+    /// Why this verifier ended a handshake; none where something else did.
+    pub fn refusal(error: &rustls::Error) -> Option<&Error> {
+        let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) = error
+        else {
+            return None;
+        };
+        cause.downcast_ref::<Refusal>().map(|Refusal(error)| error)
+    }
+
+    pub(crate) fn with_system(pins: PinSet, system: SystemTrust, deny_unpinned: bool) -> Self {
+        let judge = Judge { pins, deny_unpinned, system };
+        Self { judge, verdicts: Mutex::default() }
     }
 
     pub(crate) fn pins(&self) -> &PinSet {
-        &self.pins
+        &self.judge.pins
     }
 
-    /// The whole decision.
-    pub(crate) fn judge(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<Verdict, Error> {
-        let host = HostName::parse(&name.to_str()).map_err(|reason| Error::Internal {
-            reason: format!("a host that TLS takes: {reason}"),
-        })?;
-        let policy = self.pins.policy(&host);
-        let mut facts = CertificateFacts {
-            host: host.to_string(),
-            rule: policy.map(|p| p.host().to_string()),
-            expected_pins: policy
-                .map_or_else(Vec::new, |p| p.pins().iter().map(|p| p.digest).collect()),
-            pin_set_version: self.pins.version(),
-            ..CertificateFacts::default()
-        };
-        let refuse = |facts: CertificateFacts, reason| {
-            Err(Error::Untrusted { reason, facts: Box::new(facts) })
-        };
-        if policy.is_none() && self.deny_unpinned {
-            return Err(Error::HostNotPinned { host: facts.host });
-        }
-
-        let cert = match EndEntityCert::try_from(end_entity) {
-            Ok(cert) => cert,
-            Err(e) => return refuse(facts, untrusted(e)),
-        };
-        facts.presented_pin = Some(SpkiSha256::of_spki(&cert.subject_public_key_info()));
-        (facts.subject, facts.issuer) = identity::names(&cert);
-        let presented = Presented {
-            end_entity: &cert,
-            end_entity_der: end_entity,
-            intermediates,
-            now,
-            algorithms: &provider().signature_verification_algorithms,
-        };
-        // The name is always checked here, whatever the system's verifier does about it.
-        if let Err(e) = cert.verify_is_valid_for_subject_name(name) {
-            return refuse(facts, untrusted(e));
-        }
-
-        let Some(policy) = policy else {
-            return match self.system.verify(&presented, name, ocsp) {
-                Ok(()) => Ok(verdict(Outcome::NotPinned, Mode::Off, Vec::new(), facts)),
-                Err(reason) => refuse(facts, reason),
-            };
-        };
-        match self.apply(policy, &presented, name, ocsp) {
-            Ok((outcome, path)) => {
-                let verdict = verdict(outcome, policy.mode(), path, facts);
-                match verdict.decision() {
-                    Decision::Allow => Ok(verdict),
-                    Decision::Block => Err(Error::PinMismatch(Box::new(verdict.facts))),
-                }
-            }
-            Err(reason) => refuse(facts, reason),
-        }
-    }
-
-    fn apply(
-        &self,
-        policy: &HostPolicy,
-        presented: &Presented<'_>,
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-    ) -> Result<(Outcome, Vec<crate::pin::PathCertificate>), UntrustedReason> {
-        let lapsed = policy.expires().is_some_and(|at| presented.now.as_secs() >= at);
-        if lapsed || policy.mode() == Mode::Off {
-            match policy.trust() {
-                Trust::PrivateCa => presented.verify(policy.anchors().list()).map_err(untrusted)?,
-                Trust::SystemAndPin | Trust::PinOnly => {
-                    self.system.verify(presented, name, ocsp)?;
-                }
-            }
-            let outcome = if lapsed { Outcome::Lapsed } else { Outcome::Off };
-            return Ok((outcome, Vec::new()));
-        }
-        let PathMatch { matched, path } = match policy.trust() {
-            Trust::PrivateCa => {
-                presented.match_trusted(policy.anchors(), policy).map_err(untrusted)?
-            }
-            Trust::SystemAndPin => match &self.system {
-                SystemTrust::Anchors(anchors) => {
-                    presented.match_trusted(anchors, policy).map_err(untrusted)?
-                }
-                SystemTrust::Platform(_) => {
-                    self.system.verify(presented, name, ocsp)?;
-                    presented.match_rebuilt(policy)
-                }
-            },
-            Trust::PinOnly => {
-                check_validity(presented)?;
-                let leaf = presented.leaf(policy);
-                let matched = policy.match_path(std::slice::from_ref(&leaf));
-                PathMatch { matched, path: vec![leaf] }
-            }
-        };
-        Ok((matched.map_or(Outcome::NoMatch, Outcome::Match), path))
+    /// Decides without a connection.
+    pub(crate) fn judge(&self) -> &Judge {
+        &self.judge
     }
 
     /// The verdict on a connection that is open. A resumed session was judged by this same
@@ -181,7 +102,8 @@ impl PinningVerifier {
         let Some((end_entity, intermediates)) = chain.split_first() else {
             return Err(Error::Internal { reason: "a session without certificates".into() });
         };
-        self.judge(end_entity, intermediates, name, &[], now).map(Arc::new)
+        let presented = Presented { end_entity, intermediates, name, ocsp: &[], now, live: true };
+        self.judge.judge(&presented)?.verdict().map(Arc::new)
     }
 
     fn remember(
@@ -208,26 +130,6 @@ impl PinningVerifier {
     }
 }
 
-/// `pin_only` asks no authority, so nobody else looks at the dates.
-fn check_validity(presented: &Presented<'_>) -> Result<(), UntrustedReason> {
-    let now = presented.now.as_secs();
-    match identity::validity(presented.end_entity_der) {
-        None => Err(UntrustedReason::Invalid("its validity cannot be read".into())),
-        Some((not_before, _)) if now < not_before => Err(UntrustedReason::NotYetValid),
-        Some((_, not_after)) if now > not_after => Err(UntrustedReason::Expired),
-        Some(_) => Ok(()),
-    }
-}
-
-fn verdict(
-    outcome: Outcome,
-    mode: Mode,
-    path: Vec<crate::pin::PathCertificate>,
-    facts: CertificateFacts,
-) -> Verdict {
-    Verdict { outcome, mode, path, facts }
-}
-
 impl ServerCertVerifier for PinningVerifier {
     fn verify_server_cert(
         &self,
@@ -237,7 +139,15 @@ impl ServerCertVerifier for PinningVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.judge(end_entity, intermediates, server_name, ocsp_response, now) {
+        let presented = Presented {
+            end_entity,
+            intermediates,
+            name: server_name,
+            ocsp: ocsp_response,
+            now,
+            live: true,
+        };
+        match self.judge.judge(&presented).and_then(Judgement::verdict) {
             Ok(verdict) => {
                 self.remember(end_entity, intermediates, server_name, verdict);
                 Ok(ServerCertVerified::assertion())

@@ -18,6 +18,8 @@ public struct CertificateFacts: Hashable, Sendable {
     public let issuer: String?
     /// The version of the pin set, where it has one.
     public let pinSetVersion: UInt64?
+    /// Who is probably in the middle, where something speaks for anybody.
+    public let interception: InterceptionReport?
 
     init(_ failure: Failure) {
         host = failure.host ?? ""
@@ -27,5 +29,6 @@ public struct CertificateFacts: Hashable, Sendable {
         subject = failure.subject
         issuer = failure.issuer
         pinSetVersion = failure.pinSetVersion
+        interception = failure.interception.flatMap(InterceptionReport.init)
     }
 }

@@ -16,4 +16,13 @@ enum Crossing {
         guard (0..<1e12).contains(seconds) else { return nil }
         return UInt64((seconds * 1000).rounded(.up))
     }
+
+    /// Whole seconds since 1970; nothing outside of the four-digit years, as RFC 3339 §5.6 has
+    /// them.
+    static func seconds(_ date: Date) -> UInt64? {
+        let seconds = date.timeIntervalSince1970
+        // A NaN is in no range.
+        guard (0..<253_402_300_800).contains(seconds) else { return nil }
+        return UInt64(seconds)
+    }
 }

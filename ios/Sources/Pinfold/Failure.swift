@@ -9,12 +9,14 @@ extension PinfoldError {
         let facts = CertificateFacts(failure)
         self =
             switch failure.code {
+            case "blocked_key": .blockedKey(facts, message: message)
             case "cancelled": .cancelled(message: message)
             case "certificate_expired": .untrusted(.expired, facts, message: message)
             case "certificate_invalid": .untrusted(.invalid, facts, message: message)
             case "certificate_not_yet_valid": .untrusted(.notYetValid, facts, message: message)
             case "certificate_revoked": .untrusted(.revoked, facts, message: message)
             case "certificate_unknown_issuer": .untrusted(.unknownIssuer, facts, message: message)
+            case "certificate_unverified": .untrusted(.unverified, facts, message: message)
             case "certificate_wrong_host": .untrusted(.wrongHost, facts, message: message)
             case "client_closed": .clientClosed(message: message)
             case "connect_failed": .connectFailed(host: host, message: message)
@@ -33,7 +35,9 @@ extension PinfoldError {
             case "response_too_large": .responseTooLarge(host: host, message: message)
             case "timeout_connect": .timeout(.connect, host: host, message: message)
             case "timeout_total": .timeout(.total, host: host, message: message)
-            case "tls_failed": .tlsFailed(host: host, message: message)
+            case "timeout_trust": .timeout(.trust, host: host, message: message)
+            case "tls_failed":
+                .tlsFailed(host: host, interception: facts.interception, message: message)
             case "too_many_redirects": .tooManyRedirects(host: host, message: message)
             case "truncated": .truncated(host: host, message: message)
             // Not of this set: a test sees to it that no code of the library comes here.

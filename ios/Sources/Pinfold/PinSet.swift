@@ -47,15 +47,22 @@ public struct PinSet: Sendable {
     /// - Parameters:
     ///   - hosts: The entries, at most one a host.
     ///   - version: The pin set's own version, for errors and reports.
+    ///   - blockedSPKI: Keys that no certificate path may contain, whatever vouches for it, as
+    ///     `sha256/…`. They hold for every host, with an entry or without.
     /// - Throws: ``PinfoldError/invalidPinSet(place:message:)``, which names the place, such as
     ///   `hosts[0].pins[1].sha256`.
-    public init(hosts: [HostPolicy], version: UInt64? = nil) throws(PinfoldError) {
+    public init(
+        hosts: [HostPolicy],
+        version: UInt64? = nil,
+        blockedSPKI: [String] = []
+    ) throws(PinfoldError) {
         var specs: [HostSpec] = []
         for (i, policy) in hosts.enumerated() {
             specs.append(try policy.spec(place: "hosts[\(i)]"))
         }
-        let spec = PinSetSpec(version: version, hosts: specs)
-        try self.init(size: hosts.map(\.size).reduce(0, +)) { try .build(spec: spec) }
+        let spec = PinSetSpec(version: version, blockedSpki: blockedSPKI, hosts: specs)
+        let size = (hosts.map(\.size) + blockedSPKI.map(\.utf8.count)).reduce(0, +)
+        try self.init(size: size) { try .build(spec: spec) }
     }
 
     /// The pin set's own version, where it has one.

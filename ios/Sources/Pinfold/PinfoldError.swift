@@ -19,6 +19,9 @@ import Foundation
 ///
 /// A later version may have more cases, so a `switch` needs a `default`.
 public enum PinfoldError: Error, Hashable, Sendable {
+    /// The pin set blocks a key on every path that makes the certificate trusted, whatever its
+    /// pins and its mode say. Nothing of the request was sent.
+    case blockedKey(CertificateFacts, message: String)
     /// The call was cancelled. ``PinnedClient`` throws `CancellationError` instead, as Swift's
     /// concurrency has it; this is here for the sake of the code `cancelled`.
     case cancelled(message: String)
@@ -59,8 +62,9 @@ public enum PinfoldError: Error, Hashable, Sendable {
     case responseTooLarge(host: String, message: String)
     /// Time ran out.
     case timeout(TimeoutPhase, host: String, message: String)
-    /// The TLS handshake failed for a reason other than the certificate.
-    case tlsFailed(host: String, message: String)
+    /// The TLS handshake failed for a reason other than the certificate. `interception` is there
+    /// where the answer was HTTP in the clear.
+    case tlsFailed(host: String, interception: InterceptionReport?, message: String)
     /// More redirects than ``PinnedClient/Configuration/maxRedirects``.
     case tooManyRedirects(host: String, message: String)
     /// The body ended early: fewer bytes than announced, or no TLS `close_notify`
@@ -77,28 +81,33 @@ public enum TimeoutPhase: Hashable, Sendable {
     /// The whole call, with redirects and the body: ``PinnedClient/Configuration/timeout`` or
     /// ``Request/timeout``.
     case total
+    /// The system's judgement of the certificate: 8 seconds, whatever the others are.
+    case trust
 }
 
-/// Why a certificate is not trusted.
-public enum UntrustedReason: Hashable, Sendable {
+/// Why a certificate is not trusted; the raw value is the error's code without `certificate_`.
+public enum UntrustedReason: String, CaseIterable, Sendable {
     /// Its validity has ended, or the device's clock is ahead.
     case expired
     /// It, or every path from it to an authority, is unusable; the message says how.
     case invalid
     /// Its validity has not begun, or the device's clock is behind.
-    case notYetValid
+    case notYetValid = "not_yet_valid"
     /// Its authority has revoked it.
     case revoked
     /// No trusted authority vouches for it.
-    case unknownIssuer
+    case unknownIssuer = "unknown_issuer"
+    /// The system could not judge it; the message says why.
+    case unverified
     /// It is for another host.
-    case wrongHost
+    case wrongHost = "wrong_host"
 }
 
 extension PinfoldError {
     /// The stable code: lower case, never renamed, the same in every language.
     public var code: String {
         switch self {
+        case .blockedKey: "blocked_key"
         case .cancelled: "cancelled"
         case .clientClosed: "client_closed"
         case .connectFailed: "connect_failed"
@@ -117,10 +126,11 @@ extension PinfoldError {
         case .responseTooLarge: "response_too_large"
         case .timeout(.connect, _, _): "timeout_connect"
         case .timeout(.total, _, _): "timeout_total"
+        case .timeout(.trust, _, _): "timeout_trust"
         case .tlsFailed: "tls_failed"
         case .tooManyRedirects: "too_many_redirects"
         case .truncated: "truncated"
-        case .untrusted(let reason, _, _): reason.code
+        case .untrusted(let reason, _, _): "certificate_\(reason.rawValue)"
         }
     }
 
@@ -128,15 +138,16 @@ extension PinfoldError {
     public var message: String {
         switch self {
         case .cancelled(let message), .clientClosed(let message), .internal(let message),
-            .connectFailed(_, let message), .connectionLost(_, let message),
-            .dnsFailed(_, let message), .hostNotPinned(_, let message),
-            .insecureRedirect(_, let message), .invalidCertificate(_, let message),
-            .invalidConfig(_, let message), .invalidPinSet(_, let message),
-            .invalidRequest(_, let message), .invalidResponse(_, let message),
-            .invalidURL(_, let message), .pinMismatch(_, let message),
-            .responseTooLarge(_, let message), .timeout(_, _, let message),
-            .tlsFailed(_, let message), .tooManyRedirects(_, let message),
-            .truncated(_, let message), .untrusted(_, _, let message):
+            .blockedKey(_, let message), .connectFailed(_, let message),
+            .connectionLost(_, let message), .dnsFailed(_, let message),
+            .hostNotPinned(_, let message), .insecureRedirect(_, let message),
+            .invalidCertificate(_, let message), .invalidConfig(_, let message),
+            .invalidPinSet(_, let message), .invalidRequest(_, let message),
+            .invalidResponse(_, let message), .invalidURL(_, let message),
+            .pinMismatch(_, let message), .responseTooLarge(_, let message),
+            .timeout(_, _, let message), .tlsFailed(_, _, let message),
+            .tooManyRedirects(_, let message), .truncated(_, let message),
+            .untrusted(_, _, let message):
             message
         }
     }
@@ -144,8 +155,18 @@ extension PinfoldError {
     /// The facts about the refused certificate, where it was one.
     public var certificate: CertificateFacts? {
         switch self {
-        case .pinMismatch(let facts, _), .untrusted(_, let facts, _): facts
+        case .blockedKey(let facts, _), .pinMismatch(let facts, _), .untrusted(_, let facts, _):
+            facts
         default: nil
+        }
+    }
+
+    /// Who is probably in the middle, where something speaks for anybody: after a mismatch, a
+    /// certificate that is not trusted, or an answer that was not TLS.
+    public var interception: InterceptionReport? {
+        switch self {
+        case .tlsFailed(_, let interception, _): interception
+        default: certificate?.interception
         }
     }
 
@@ -155,8 +176,8 @@ extension PinfoldError {
         case .connectFailed(let host, _), .connectionLost(let host, _), .dnsFailed(let host, _),
             .hostNotPinned(let host, _), .insecureRedirect(let host, _),
             .invalidResponse(let host, _), .responseTooLarge(let host, _),
-            .timeout(_, let host, _), .tlsFailed(let host, _), .tooManyRedirects(let host, _),
-            .truncated(let host, _):
+            .timeout(_, let host, _), .tlsFailed(let host, _, _),
+            .tooManyRedirects(let host, _), .truncated(let host, _):
             host
         default: certificate?.host
         }
@@ -170,19 +191,6 @@ extension PinfoldError {
             .invalidURL(let place, _):
             place
         default: nil
-        }
-    }
-}
-
-extension UntrustedReason {
-    fileprivate var code: String {
-        switch self {
-        case .expired: "certificate_expired"
-        case .invalid: "certificate_invalid"
-        case .notYetValid: "certificate_not_yet_valid"
-        case .revoked: "certificate_revoked"
-        case .unknownIssuer: "certificate_unknown_issuer"
-        case .wrongHost: "certificate_wrong_host"
         }
     }
 }

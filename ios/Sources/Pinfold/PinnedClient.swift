@@ -30,7 +30,8 @@ public final class PinnedClient: Sendable {
     ) throws(PinfoldError) {
         let settings = try configuration.settings()
         client = try PinfoldError.translating {
-            try Client(pins: pins.bindings, settings: settings)
+            // Where no trust is handed over, Rust asks the system itself.
+            try Client(pins: pins.bindings, settings: settings, trust: nil)
         }
     }
 
@@ -66,6 +67,36 @@ public final class PinnedClient: Sendable {
     /// - Throws: ``PinfoldError/clientClosed(message:)``.
     public func replacePins(_ pins: PinSet) throws(PinfoldError) {
         try PinfoldError.translating { try client.replacePins(pins: pins.bindings) }
+    }
+
+    /// What the client would decide about a certificate chain, and why, without a connection: for
+    /// tests of a pin set, and for support desks. ``Configuration/connectTo`` plays no part.
+    ///
+    /// - Parameters:
+    ///   - host: The name or IP address that presents the chain.
+    ///   - chain: The certificates in DER, the end-entity first.
+    ///   - at: When, between the years 1970 and 9999.
+    /// - Returns: The decision with everything that it rests on. A refusal is no error here.
+    /// - Throws: ``PinfoldError/invalidRequest(place:message:)`` names the parameter.
+    public func explain(
+        host: String,
+        chain: [Data],
+        at: Date = Date()
+    ) async throws(PinfoldError) -> Explanation {
+        func fail(_ place: String, _ reason: String) -> PinfoldError {
+            .invalidRequest(place: place, message: "request, \(place): \(reason)")
+        }
+        guard let seconds = Crossing.seconds(at) else {
+            throw fail("at", "not a date between the years 1970 and 9999")
+        }
+        guard Crossing.allows(chain.map(\.count).reduce(host.utf8.count, +)) else {
+            throw fail("chain", "larger than \(Crossing.maxBytes) bytes together with the host")
+        }
+        do {
+            return Explanation(try await client.explain(host: host, chain: chain, at: seconds))
+        } catch {
+            throw PinfoldError(thrown: error)
+        }
     }
 
     /// Ends every request and closes every connection; they and later requests fail with

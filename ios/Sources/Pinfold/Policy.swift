@@ -152,9 +152,7 @@ extension HostPolicy {
 
     private func expiryText(place: String) throws(PinfoldError) -> String? {
         guard let expires else { return nil }
-        let seconds = expires.timeIntervalSince1970
-        // Four-digit years, as RFC 3339 §5.6 has them. NaN is in no range.
-        guard (0..<253_402_300_800).contains(seconds) else {
+        guard Crossing.seconds(expires) != nil else {
             let message = "pin set, \(place): not a date between the years 1970 and 9999"
             throw .invalidPinSet(place: place, message: message)
         }
@@ -179,6 +177,15 @@ extension Pin {
 }
 
 extension Mode {
+    init(_ bindings: PinfoldBindings.Mode) {
+        self =
+            switch bindings {
+            case .enforce: .enforce
+            case .reportOnly: .reportOnly
+            case .off: .off
+            }
+    }
+
     fileprivate var bindings: PinfoldBindings.Mode {
         switch self {
         case .enforce: .enforce
@@ -189,6 +196,15 @@ extension Mode {
 }
 
 extension Trust {
+    init(_ bindings: PinfoldBindings.Trust) {
+        self =
+            switch bindings {
+            case .systemAndPin: .systemAndPin
+            case .privateCa: .privateCa
+            case .pinOnly: .pinOnly
+            }
+    }
+
     fileprivate var bindings: PinfoldBindings.Trust {
         switch self {
         case .systemAndPin: .systemAndPin

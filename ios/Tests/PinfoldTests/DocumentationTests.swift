@@ -61,6 +61,32 @@ struct DocumentationTests {
         }
     }
 
+    func interception(client: PinnedClient, translations: [String: String]) async throws {
+        do {
+            let response = try await client.get("https://api.example.com/v1/status")
+            show(response.text)
+        } catch let error as PinfoldError {
+            if let report = error.interception {
+                show(translations[report.kind.code] ?? report.message)
+            }
+        }
+    }
+
+    func explain(client: PinnedClient, chain: [Data], seen: Date) async throws {
+        let told = try await client.explain(host: "api.example.com", chain: chain, at: seen)
+        if !told.isAllowed {
+            report(told.json)
+        }
+    }
+
+    func blockedKey(policies: [HostPolicy]) throws -> PinSet {
+        let pins = try PinSet(
+            hosts: policies,
+            blockedSPKI: ["sha256/KwccWaCgrnaw6tsrrSO61FgLacNgG2MMLq8GE6+oP5I="]
+        )
+        return pins
+    }
+
     func reportOnly(response: Response) {
         if case .reportOnly(let mismatch) = response.pinning {
             report(mismatch.message)
@@ -75,12 +101,15 @@ struct DocumentationTests {
     @Test("the pins of the samples are good")
     func samplePins() throws {
         #expect(try pinsInCode().hosts == ["api.example.com"])
+        let policy = HostPolicy(host: "api.example.com", pins: PinSetInputTests.pins)
+        #expect(try blockedKey(policies: [policy]).hosts == ["api.example.com"])
     }
 
     @Test(
         "every sample of the documentation is in this file",
         arguments: [
             "README", "ios/Sources/Pinfold/Pinfold.docc/FirstRequest",
+            "ios/Sources/Pinfold/Pinfold.docc/Interception",
             "ios/Sources/Pinfold/Pinfold.docc/Pinfold",
         ])
     func samples(document: String) throws {

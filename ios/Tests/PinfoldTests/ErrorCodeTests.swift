@@ -4,18 +4,19 @@ import Testing
 @testable import Pinfold
 
 struct ErrorCodeTests {
-    func error(_ code: String) -> PinfoldError {
+    func error(_ code: String, interception: Interception? = nil) -> PinfoldError {
         PinfoldError(
             Failure(
                 code: code, message: "what happened", host: "host", place: "place", rule: "rule",
                 presentedPin: "sha256/presented", expectedPins: ["sha256/expected"],
-                subject: "subject", issuer: "issuer", pinSetVersion: 1))
+                subject: "subject", issuer: "issuer", pinSetVersion: 1,
+                interception: interception))
     }
 
     @Test("every code that Rust knows is a case here, and keeps its code and message")
     func everyCode() {
         let codes = errorCodes()
-        #expect(codes.count == 27)
+        #expect(codes.count == 30)
         for code in codes {
             let error = error(code)
             #expect(error.code == code)
@@ -24,7 +25,7 @@ struct ErrorCodeTests {
             #expect(error.errorDescription == "what happened")
             #expect("\(error)" == "\(code): what happened")
         }
-        #expect(Set(codes.map(error)).count == codes.count)
+        #expect(Set(codes.map { error($0) }).count == codes.count)
     }
 
     @Test("a code of a later version is not taken for another one")
@@ -41,7 +42,7 @@ struct ErrorCodeTests {
         #expect(error("invalid_url").place == "place")
         #expect(error("invalid_url").host == nil)
         #expect(error("cancelled").certificate == nil)
-        for code in errorCodes().filter({ $0.hasPrefix("certificate_") || $0 == "pin_mismatch" }) {
+        for code in errorCodes().filter(refusesCertificate) {
             let error = error(code)
             #expect(error.host == "host")
             #expect(error.certificate?.rule == "rule")
@@ -51,6 +52,50 @@ struct ErrorCodeTests {
             #expect(error.certificate?.issuer == "issuer")
             #expect(error.certificate?.pinSetVersion == 1)
         }
+    }
+
+    @Test("a report is told where there can be one and nowhere else")
+    func reports() throws {
+        let interception = Interception(
+            kind: "captive_portal", confidence: "likely", product: "product",
+            authority: "authority", evidence: [Evidence(code: "code", text: "text")],
+            message: "what to do")
+        for code in errorCodes() {
+            #expect(error(code).interception == nil)
+            let report = error(code, interception: interception).interception
+            guard refusesCertificate(code) || code == "tls_failed" else {
+                #expect(report == nil, "\(code)")
+                continue
+            }
+            let told = try #require(report, "\(code)")
+            #expect(told.kind == .captivePortal)
+            #expect(told.confidence == .likely)
+            #expect(told.product == "product")
+            #expect(told.authority == "authority")
+            #expect(told.evidence.map { [$0.code, $0.text] } == [["code", "text"]])
+            #expect(told.message == "what to do")
+        }
+    }
+
+    @Test("every kind that Rust knows is a case here, and keeps its code")
+    func everyKind() {
+        let kinds = interceptionKinds().map(InterceptionReport.Kind.init)
+        #expect(kinds == InterceptionReport.Kind.allCases)
+        #expect(interceptionKinds() == InterceptionReport.Kind.allCases.map(\.code))
+    }
+
+    @Test(
+        "a report in words of a later version is none",
+        arguments: [("from_the_future", "likely"), ("expired", "from_the_future")])
+    func unknownReport(kind: String, confidence: String) {
+        let interception = Interception(
+            kind: kind, confidence: confidence, product: nil, authority: nil, evidence: [],
+            message: "what to do")
+        #expect(error("pin_mismatch", interception: interception).interception == nil)
+    }
+
+    func refusesCertificate(_ code: String) -> Bool {
+        code.hasPrefix("certificate_") || ["blocked_key", "pin_mismatch"].contains(code)
     }
 
     @Test("what is thrown that is no failure is a bug of ours and nothing else")

@@ -109,6 +109,21 @@ struct PinSetInputTests {
         #expect(error.place == "hosts[1].host")
     }
 
+    static let key = "KwccWaCgrnaw6tsrrSO61FgLacNgG2MMLq8GE6+oP5I="
+    static let blocked = [
+        "", "sha1/AAAA", "sha256/AAAA", key, "cert-sha256/" + key, "sha256/" + key, huge,
+    ].map { Wrong($0, "blocked_spki[1]") }
+
+    @Test("a blocked key that is none, or is there twice, is refused", arguments: blocked)
+    func wrongBlocked(wrong: Wrong<String>) async throws {
+        let policy = HostPolicy(host: "a.example", pins: Self.pins)
+        let keys = ["sha256/" + Self.key, wrong.value]
+        let error = try await failure { try PinSet(hosts: [policy], blockedSPKI: keys) }
+        #expect(error.code == "invalid_pin_set")
+        #expect(error.place == wrong.place, "\(error.message.prefix(300))")
+        #expect(error.message.utf8.count < 1000)
+    }
+
     @Test("version and hosts are those that were given")
     func members() throws {
         let policies = ["B.example", "a.example"].map { HostPolicy(host: $0, pins: Self.pins) }

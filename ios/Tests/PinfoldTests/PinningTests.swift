@@ -135,6 +135,33 @@ struct PinningTests {
         #expect(try await kit.client("backend", policy).get(url).text == "ok")
     }
 
+    @Test("a blocked key is refused with its facts, whatever the mode and the pins")
+    func blockedKey() async throws {
+        for (key, mode) in [("backend", Mode.enforce), ("intermediate", .off), ("root", .off)] {
+            let pins = try PinSet(
+                hosts: [kit.policy(mode: mode)], version: 7, blockedSPKI: [kit.pin(key)])
+            let configuration = try kit.configuration("backend")
+            let client = try PinnedClient(pins: pins, configuration: configuration)
+            let error = try await failure { try await client.post(url, body: letters(100)) }
+            guard case .blockedKey(let facts, let message) = error else {
+                Issue.record("\(key): \(error)")
+                continue
+            }
+            #expect(facts.host == Testkit.host)
+            #expect(try facts.presentedPin == kit.pin("backend"))
+            #expect(facts.pinSetVersion == 7)
+            #expect(facts.interception == nil)
+            #expect(message.hasPrefix("a key of the certificate of api.example.test is blocked"))
+        }
+        let events = try await kit.wait("backend", for: "closed", count: 3)
+        #expect(events.filter { $0.event == "closed" }.map(\.application_bytes) == [0, 0, 0])
+
+        // Another authority vouches for the same intermediate.
+        let pins = try PinSet(hosts: [kit.policy()], blockedSPKI: [kit.pin("root")])
+        let cross = try PinnedClient(pins: pins, configuration: kit.configuration("cross"))
+        #expect(try await cross.get(url).text == "ok")
+    }
+
     @Test("a private authority is trusted where its entry says so, and nobody else is")
     func privateAuthority() async throws {
         var policy = try kit.policy("private")

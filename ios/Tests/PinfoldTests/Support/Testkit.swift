@@ -55,6 +55,11 @@ final class Testkit: Sendable {
         try find(name, in: certificates)
     }
 
+    /// Certificates in the order given.
+    func chain(_ names: String...) throws -> [Data] {
+        try names.map(certificate)
+    }
+
     func pin(_ name: String) throws -> String {
         try find(name, in: pins)
     }

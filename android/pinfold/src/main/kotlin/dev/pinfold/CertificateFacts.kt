@@ -14,6 +14,7 @@ import java.io.Serializable
  * @property subject The subject of that certificate.
  * @property issuer Who issued it: the first thing to look at when somebody is in the middle.
  * @property pinSetVersion The version of the pin set, where it has one.
+ * @property interception Who is probably in the middle, where something speaks for anybody.
  */
 public class CertificateFacts(
     public val host: String,
@@ -23,12 +24,13 @@ public class CertificateFacts(
     public val subject: String? = null,
     public val issuer: String? = null,
     public val pinSetVersion: Long? = null,
+    public val interception: InterceptionReport? = null,
 ) : Serializable {
     /** Every fact, for a log. */
     override fun toString(): String =
         "CertificateFacts(host=$host, rule=$rule, presentedPin=$presentedPin, " +
             "expectedPins=$expectedPins, subject=$subject, issuer=$issuer, " +
-            "pinSetVersion=$pinSetVersion)"
+            "pinSetVersion=$pinSetVersion, interception=$interception)"
 
     private companion object {
         const val serialVersionUID = 1L

@@ -2,6 +2,7 @@ package dev.pinfold
 
 import dev.pinfold.internal.ClientSettings
 import dev.pinfold.internal.ConnectTo
+import dev.pinfold.internal.PlatformTrust
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
@@ -20,7 +21,10 @@ public class ClientConfig internal constructor() {
     /** The authorities behind [Trust.SYSTEM_AND_PIN]. */
     public var roots: Roots = Roots.System
 
-    /** For name lookup, TCP and TLS together: from 1 ms to 24 hours. */
+    /** Who is asked for [Roots.System]. */
+    internal var systemTrust: PlatformTrust = SystemTrust()
+
+    /** For name lookup, TCP and TLS, trust included: from 1 ms to 24 hours. */
     public var connectTimeout: Duration = 10.seconds
 
     /**
@@ -79,6 +83,8 @@ public class ClientConfig internal constructor() {
                 },
         )
 
+    internal fun trust() = systemTrust.takeIf { roots == Roots.System }
+
     private fun millis(
         setting: String,
         timeout: Duration,
@@ -103,10 +109,19 @@ public class ClientConfig internal constructor() {
 
 /** The authorities behind [Trust.SYSTEM_AND_PIN]. */
 public sealed interface Roots {
-    /** The operating system's. */
+    /**
+     * Whatever the app's own trust manager trusts (`TrustManagerFactory`'s default). On Android its
+     * Network Security Config holds: authorities that a user has added count only where it says so.
+     * Elsewhere they are the JVM's. The platform's clock holds for them. Host name and pins are
+     * judged by Pinfold besides.
+     *
+     * The trust manager is made with the first connection. It has 8 s for a certificate, or what is
+     * left of the call's timeouts, on a thread of Pinfold's; then the call fails with
+     * [PinfoldException.Timeout.Phase.TRUST].
+     */
     public data object System : Roots
 
-    /** Mozilla's, as compiled into the library. */
+    /** Mozilla's, as compiled into the library; blind to what was added to the device. */
     public data object Bundled : Roots
 
     /**

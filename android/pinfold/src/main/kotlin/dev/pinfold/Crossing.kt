@@ -13,6 +13,10 @@ internal fun checkBodySize(size: Int) {
     if (size > MAX_BODY) throw tooLarge("body", "larger than 1 GiB")
 }
 
+internal fun checkChainSize(chain: List<ByteArray>) {
+    if (chain.sumOf { it.size.toLong() } > MAX_CHAIN) throw tooLarge("chain", "larger than 16 MiB")
+}
+
 /** The size of a request in one buffer, where the [head] needs at most so much. */
 internal fun inputSize(
     head: ULong,
@@ -28,4 +32,5 @@ private fun tooLarge(
 ) = PinfoldException.InvalidRequest("request, $place: $reason", place)
 
 private const val MAX_PIN_SET = 1 shl 20
+private const val MAX_CHAIN = 16L shl 20
 private const val MAX_BODY = 1 shl 30

@@ -3,6 +3,7 @@ package dev.pinfold
 import dev.pinfold.PinfoldException.Timeout.Phase
 import dev.pinfold.PinfoldException.Untrusted.Reason
 import dev.pinfold.internal.Failure
+import dev.pinfold.internal.Interception
 import dev.pinfold.internal.InternalException
 import dev.pinfold.internal.PinfoldFailure
 
@@ -20,6 +21,7 @@ internal fun Failure.toException(): PinfoldException {
     val host = host.orEmpty()
     val place = place.orEmpty()
     return when (code) {
+        "blocked_key" -> PinfoldException.BlockedKey(message, certificate())
         "cancelled" -> PinfoldException.Cancelled(message)
         "client_closed" -> PinfoldException.ClientClosed(message)
         "connect_failed" -> PinfoldException.ConnectFailed(message, host)
@@ -38,7 +40,8 @@ internal fun Failure.toException(): PinfoldException {
         "response_too_large" -> PinfoldException.ResponseTooLarge(message, host)
         "timeout_connect" -> PinfoldException.Timeout(message, host, Phase.CONNECT)
         "timeout_total" -> PinfoldException.Timeout(message, host, Phase.TOTAL)
-        "tls_failed" -> PinfoldException.TlsFailed(message, host)
+        "timeout_trust" -> PinfoldException.Timeout(message, host, Phase.TRUST)
+        "tls_failed" -> PinfoldException.TlsFailed(message, host, interception?.toPublic())
         "too_many_redirects" -> PinfoldException.TooManyRedirects(message, host)
         "truncated" -> PinfoldException.Truncated(message, host)
         else -> untrusted() ?: PinfoldException.Internal("unknown code $code: $message")
@@ -48,10 +51,14 @@ internal fun Failure.toException(): PinfoldException {
 internal fun Failure.toPinMismatch() = PinfoldException.PinMismatch(message, certificate())
 
 private fun Failure.untrusted(): PinfoldException? {
-    val reason = Reason.entries.find { "certificate_${it.name.lowercase()}" == code }
-    if (reason == null) return null
+    if (!code.startsWith("certificate_")) return null
+    val reason = untrustedReason(code.removePrefix("certificate_")) ?: return null
     return PinfoldException.Untrusted(message, certificate(), reason)
 }
+
+/** The reason of a code without `certificate_`. */
+internal fun untrustedReason(word: String): Reason? =
+    Reason.entries.find { it.name.lowercase() == word }
 
 private fun Failure.certificate() =
     CertificateFacts(
@@ -62,4 +69,20 @@ private fun Failure.certificate() =
         subject = subject,
         issuer = issuer,
         pinSetVersion = pinSetVersion?.toLong(),
+        interception = interception?.toPublic(),
     )
+
+/** Null for what is not of the closed sets: a wrong word would be worse than none. */
+internal fun Interception.toPublic(): InterceptionReport? {
+    val kind = InterceptionReport.Kind.entries.find { it.code == kind } ?: return null
+    val confidence =
+        InterceptionReport.Confidence.entries.find { it.code == confidence } ?: return null
+    return InterceptionReport(
+        kind = kind,
+        confidence = confidence,
+        product = product,
+        authority = authority,
+        evidence = evidence.map { InterceptionReport.Evidence(it.code, it.text) },
+        message = message,
+    )
+}

@@ -47,18 +47,32 @@ private fun FfiPinning.toPublic(): Pinning =
         FfiPinning.NotPinned -> Pinning.NotPinned
     }
 
-private fun FfiPinAt.toPublic() =
+internal fun FfiPinAt.toPublic() =
     when (this) {
         FfiPinAt.LEAF -> PinAt.LEAF
         FfiPinAt.CA -> PinAt.CA
         FfiPinAt.ANY -> PinAt.ANY
     }
 
-private fun FfiPinState.toPublic() =
+internal fun FfiPinState.toPublic() =
     when (this) {
         FfiPinState.ACTIVE -> PinState.ACTIVE
         FfiPinState.BACKUP -> PinState.BACKUP
         FfiPinState.RETIRING -> PinState.RETIRING
+    }
+
+internal fun FfiMode.toPublic() =
+    when (this) {
+        FfiMode.ENFORCE -> Mode.ENFORCE
+        FfiMode.REPORT_ONLY -> Mode.REPORT_ONLY
+        FfiMode.OFF -> Mode.OFF
+    }
+
+internal fun FfiTrust.toPublic() =
+    when (this) {
+        FfiTrust.SYSTEM_AND_PIN -> Trust.SYSTEM_AND_PIN
+        FfiTrust.PRIVATE_CA -> Trust.PRIVATE_CA
+        FfiTrust.PIN_ONLY -> Trust.PIN_ONLY
     }
 
 internal fun Mode.toFfi() =

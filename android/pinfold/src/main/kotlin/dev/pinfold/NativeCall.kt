@@ -5,7 +5,7 @@ import dev.pinfold.internal.Client
 import dev.pinfold.internal.FfiConverterTypeReply
 import dev.pinfold.internal.FfiConverterTypeRequestHead
 import dev.pinfold.internal.Reply
-import dev.pinfold.internal.uniffiEnsureInitialized
+import dev.pinfold.internal.ensureInitialized
 import kotlinx.coroutines.CancellableContinuation
 import kotlinx.coroutines.Dispatchers
 import java.nio.ByteBuffer
@@ -111,7 +111,7 @@ internal class NativeCall(
 private object HotPath {
     init {
         // UniFFI's checks of the library's version and checksums come first.
-        uniffiEnsureInitialized()
+        ensureInitialized()
         // The name that the generated code uses, so that JNA shares the library with it: a second
         // copy would know none of the clients.
         val override = System.getProperty("uniffi.component.pinfold.libraryOverride")

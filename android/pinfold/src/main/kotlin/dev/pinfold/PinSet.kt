@@ -1,6 +1,6 @@
 package dev.pinfold
 
-import dev.pinfold.internal.uniffiEnsureInitialized
+import dev.pinfold.internal.ensureInitialized
 import dev.pinfold.internal.PinSet as FfiPinSet
 
 /**
@@ -32,7 +32,7 @@ public class PinSet internal constructor(
     /** Reads and builds pin sets. */
     public companion object {
         init {
-            uniffiEnsureInitialized()
+            ensureInitialized()
         }
 
         /**

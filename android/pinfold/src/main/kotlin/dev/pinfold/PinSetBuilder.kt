@@ -16,6 +16,13 @@ public class PinSetBuilder internal constructor() {
     /** The pin set's own version, for errors and reports: from 1 to 2^53-1. */
     public var version: Long? = null
 
+    /**
+     * Keys that no path may contain, whatever vouches for it, as `sha256/` and the Base64 SHA-256
+     * of a SubjectPublicKeyInfo. They hold for every host, with an entry or without, and in every
+     * mode: such a certificate is refused with [PinfoldException.BlockedKey].
+     */
+    public var blockedSpki: List<String> = emptyList()
+
     private val hosts = mutableListOf<HostSpec>()
 
     /**
@@ -33,8 +40,13 @@ public class PinSetBuilder internal constructor() {
         hosts += HostBuilder().apply(configure).spec(host, includeSubdomains)
     }
 
-    // A negative version becomes one that is too large, and is refused as such.
-    internal fun spec() = PinSetSpec(version?.toULong(), hosts.toList())
+    internal fun spec() =
+        PinSetSpec(
+            // A negative one becomes one that is too large, and is refused as such.
+            version = version?.toULong(),
+            blockedSpki = blockedSpki.map { it.wellFormed() },
+            hosts = hosts.toList(),
+        )
 }
 
 /** What [PinSetBuilder.host] is told. */

@@ -11,7 +11,7 @@ import java.io.IOException
  * try {
  *     client.get("https://api.example.com/v1/me")
  * } catch (e: PinfoldException.PinMismatch) {
- *     log("somebody is in the middle: ${e.certificate.issuer}")
+ *     log("somebody is in the middle: ${e.interception ?: e.certificate}")
  * } catch (e: PinfoldException.Timeout) {
  *     retryLater()
  * }
@@ -31,6 +31,12 @@ public sealed class PinfoldException(
 ) : IOException(message) {
     /** The facts about the refused certificate, where it was one. */
     public open val certificate: CertificateFacts? get() = null
+
+    /**
+     * Who is probably in the middle, where something speaks for anybody: of [CertificateRefused],
+     * and of [TlsFailed] where the answer was HTTP in the clear.
+     */
+    public open val interception: InterceptionReport? get() = null
 
     /**
      * The caller cancelled by [CancelToken]; never used for anything else. A cancelled coroutine
@@ -126,6 +132,7 @@ public sealed class PinfoldException(
     public class TlsFailed(
         message: String,
         host: String,
+        override val interception: InterceptionReport? = null,
     ) : PinfoldException("tls_failed", message, host)
 
     /** More redirects than [ClientConfig.maxRedirects]. */
@@ -160,6 +167,12 @@ public sealed class PinfoldException(
 
             /** [ClientConfig.timeout] or the request's own: the whole call. */
             TOTAL,
+
+            /**
+             * The platform's judgement of the certificate: 8 s, or what was left of the others. See
+             * [Roots.System].
+             */
+            TRUST,
         }
     }
 
@@ -172,7 +185,18 @@ public sealed class PinfoldException(
         code: String,
         message: String,
         override val certificate: CertificateFacts,
-    ) : PinfoldException(code, message, certificate.host)
+    ) : PinfoldException(code, message, certificate.host) {
+        override val interception: InterceptionReport? get() = certificate.interception
+    }
+
+    /**
+     * The pin set blocks a key on every path that makes the certificate trusted, whatever its pins
+     * and its mode say; see [PinSetBuilder.blockedSpki].
+     */
+    public class BlockedKey(
+        message: String,
+        certificate: CertificateFacts,
+    ) : CertificateRefused("blocked_key", message, certificate)
 
     /**
      * The certificate is trusted, but no pin of the host's entry is on its verified path
@@ -209,6 +233,9 @@ public sealed class PinfoldException(
 
             /** No trusted authority vouches for it. */
             UNKNOWN_ISSUER,
+
+            /** The platform could not judge it; the message says why. */
+            UNVERIFIED,
 
             /** It is for another host. */
             WRONG_HOST,

@@ -3,6 +3,8 @@ package dev.pinfold
 import dev.pinfold.internal.Client
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.suspendCancellableCoroutine
+import kotlin.time.Clock
+import kotlin.time.Instant
 
 /**
  * Sends requests over connections whose certificate the pin set allows.
@@ -23,11 +25,10 @@ public class PinnedClient private constructor(
     private var isClosed = false
 
     /**
-     * Makes a client. It reads the system's authorities, so not on a main thread.
+     * Makes a client. The first one loads the native library, so not on a main thread.
      *
      * @param pins Which certificates to accept; see [replacePins].
-     * @throws PinfoldException.InvalidConfig for a setting that is out of range, and where the
-     *   system's authorities cannot be used.
+     * @throws PinfoldException.InvalidConfig for a setting that is out of range.
      * @throws PinfoldException.InvalidCertificate for one of [Roots.Only] that is none.
      */
     @JvmOverloads
@@ -36,8 +37,8 @@ public class PinnedClient private constructor(
         pins: PinSet,
         configure: ClientConfig.() -> Unit = {},
     ) : this(
-        ClientConfig().apply(configure).settings().let { settings ->
-            translated { Client(pins.native, settings) }
+        ClientConfig().apply(configure).let { config ->
+            translated { Client(pins.native, config.settings(), config.trust()) }
         },
     )
 
@@ -120,6 +121,34 @@ public class PinnedClient private constructor(
     ): Response = send(Request(Method.PUT, url, configure))
 
     /**
+     * What this client would decide about a certificate, and why, without a connection: for tests
+     * of a pin set, and for support desks. A refusal is no exception here.
+     *
+     * @param host The name or IP address that presents the chain.
+     * @param chain The certificates in DER, the end-entity first.
+     * @param at When, between the years 1970 and 9999. The trust manager of [Roots.System] goes by
+     *   its own clock whatever this says.
+     * @throws PinfoldException.InvalidRequest names the parameter.
+     * @throws PinfoldException.ClientClosed after [close].
+     */
+    @Throws(PinfoldException::class, CancellationException::class)
+    public suspend fun explain(
+        host: String,
+        chain: List<ByteArray>,
+        at: Instant = Clock.System.now(),
+    ): Explanation {
+        checkChainSize(chain)
+        val seconds = at.toSeconds()
+        try {
+            return translated { client.explain(host.wellFormed(), chain, seconds) }.toPublic()
+        } catch (e: IllegalStateException) {
+            // UniFFI's for a client that is destroyed; cancellation is one as well.
+            if (e is CancellationException || !client.uniffiIsDestroyed) throw e
+            throw closed()
+        }
+    }
+
+    /**
      * Puts another pin set into force, at once and for good: idle connections are closed, and
      * requests that begin after this call see only the new one. Those in flight end under the
      * old one.
@@ -129,7 +158,7 @@ public class PinnedClient private constructor(
     @Synchronized
     @Throws(PinfoldException::class)
     public fun replacePins(pins: PinSet) {
-        if (isClosed) throw PinfoldException.ClientClosed("the client is closed")
+        if (isClosed) throw closed()
         translated { client.replacePins(pins.native) }
     }
 
@@ -144,4 +173,6 @@ public class PinnedClient private constructor(
         client.shutdown()
         client.destroy()
     }
+
+    private fun closed() = PinfoldException.ClientClosed("the client is closed")
 }

@@ -86,6 +86,9 @@ class InvalidInputTest {
     fun `a malformed pin set in code is refused at the same places`() {
         refused("version") { version = 0 }
         refused("version") { version = -1 }
+        for (pin in listOf("", "sha256/", "sha256/$A=", A, "cert-sha256/$A", "\uD800")) {
+            refused("blocked_spki[1]") { blockedSpki = listOf("sha256/$B", pin) }
+        }
         for (host in listOf("", "a\u0000b", "\uD800", "co.uk", "a/b", "x".repeat(1 shl 20))) {
             refused("hosts[0].host") { host(host) { twoPins() } }
         }

@@ -64,7 +64,7 @@ class NativeCallTest {
     @Test
     fun `a closed client's id is nobody else's`() {
         val settings = ClientConfig().settings()
-        FfiClient(Testkit.pins.native, settings).use { living ->
+        FfiClient(Testkit.pins.native, settings, null).use { living ->
             for (stale in listOf(0L, -1L, Long.MAX_VALUE)) {
                 val call = NativeCall(living, stale)
                 val request = Request(Method.GET, Testkit.url("/"))
@@ -76,7 +76,7 @@ class NativeCallTest {
 
     @Test
     fun `a call that has ended is an error and can be ended and cancelled again`() {
-        FfiClient(Testkit.pins.native, ClientConfig().settings()).use { client ->
+        FfiClient(Testkit.pins.native, ClientConfig().settings(), null).use { client ->
             val call = NativeCall(client, client.id().toLong())
             call.end()
             call.end()
@@ -115,7 +115,7 @@ class NativeCallTest {
 /** Waits until every call has ended: those of cancelled coroutines do so a little later. */
 fun awaitNoCalls() = awaitTrue { NativeCall.running.isEmpty() }
 
-private fun awaitTrue(condition: () -> Boolean) {
+fun awaitTrue(condition: () -> Boolean) {
     val start = TimeSource.Monotonic.markNow()
     while (!condition()) {
         assertTrue(start.elapsedNow() < 10.seconds, "not within 10 s")

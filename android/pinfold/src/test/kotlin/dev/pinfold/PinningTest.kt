@@ -163,6 +163,32 @@ class PinningTest {
     }
 
     @Test
+    suspend fun `a blocked key is refused in every mode, and without an entry`() {
+        val blocked = Testkit.pin("intermediate")
+        val sets =
+            Mode.entries.map { mode ->
+                PinSet.build {
+                    blockedSpki = listOf(Testkit.pin("backup"), blocked)
+                    host(Testkit.HOST) {
+                        this.mode = mode
+                        pin(Testkit.pin("backend"))
+                        backup(Testkit.pin("rotated"))
+                    }
+                }
+            }
+        for (pins in sets + PinSet.build { blockedSpki = listOf(blocked) }) {
+            val error =
+                assertThrows<PinfoldException.BlockedKey> {
+                    pinning(pins) { denyUnpinned = false }
+                }
+            assertEquals("blocked_key", error.code)
+            assertEquals(Testkit.HOST, error.host)
+            assertEquals(Testkit.pin("backend"), error.certificate.presentedPin)
+            assertTrue(error.message.contains("blocked"), error.message)
+        }
+    }
+
+    @Test
     suspend fun `replaced pins hold for the next request, on an open connection too`() {
         Testkit.client().use { client ->
             assertEquals(200, client.get(Testkit.url("/")).status)

@@ -9,6 +9,8 @@ import kotlinx.serialization.json.jsonPrimitive
 import kotlinx.serialization.json.long
 import java.net.HttpURLConnection
 import java.net.URI
+import java.security.KeyStore
+import java.security.cert.CertificateFactory
 import java.util.Base64
 import kotlin.time.Duration.Companion.seconds
 
@@ -36,6 +38,42 @@ object Testkit {
 
     fun certificate(name: String): ByteArray =
         Base64.getDecoder().decode(info.getValue("certificates").jsonObject.text(name))
+
+    /** What each of the servers presents, end-entity first. */
+    val chains: Map<String, List<ByteArray>> by lazy {
+        mapOf(
+            "backend" to listOf("backend", "intermediate"),
+            "backend_root" to listOf("backend", "intermediate", "root"),
+            "cross" to listOf("backend", "cross"),
+            "deep" to listOf("deep", "intermediate2", "intermediate"),
+            "expired" to listOf("expired", "intermediate"),
+            "impostor" to listOf("impostor"),
+            "interceptor" to listOf("interceptor"),
+            "leaf_only" to listOf("leaf_only"),
+            "leaf_signs" to listOf("leaf_signs", "backend", "intermediate"),
+            "not_yet_valid" to listOf("not_yet_valid", "intermediate"),
+            "pasted" to listOf("pasted", "backend", "intermediate", "root"),
+            "private" to listOf("private"),
+            "rotated" to listOf("rotated", "intermediate"),
+            "rsa" to listOf("rsa", "intermediate"),
+            "same_name_ca" to listOf("same_name_ca", "fake_intermediate", "intermediate"),
+            "self_signed" to listOf("self_signed"),
+            "self_signed_ca" to listOf("self_signed_ca"),
+            "wrong_host" to listOf("wrong_host", "intermediate"),
+        ).mapValues { (_, names) -> names.map { certificate(it) } }
+    }
+
+    /** A trust store of these certificates. */
+    fun keyStore(vararg names: String): KeyStore {
+        val certificates = CertificateFactory.getInstance("X.509")
+        val store = KeyStore.getInstance(KeyStore.getDefaultType())
+        store.load(null)
+        for (name in names) {
+            val certificate = certificates.generateCertificate(certificate(name).inputStream())
+            store.setCertificateEntry(name, certificate)
+        }
+        return store
+    }
 
     /** The first event of [kind] that [matches], once there is one. */
     fun await(

@@ -1,7 +1,14 @@
 //! The decision without a network and with a fixed clock, for both kinds of system trust: one that
 //! hands its anchors over, and one that only says yes or no, as platforms do.
 
+mod blocked;
+mod chains;
+mod interception;
+mod platform;
+mod staples;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use pinfold_testkit::Testkit;
 use rustls::RootCertStore;
@@ -9,9 +16,10 @@ use rustls::client::WebPkiServerVerifier;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::identity::CertificateIdentity;
+use super::judge::{Judge, Presented};
+use super::platform::{Platform, RustlsTrust};
 use super::trust::SystemTrust;
-use super::verifier::PinningVerifier;
-use super::{Roots, pin_of_public_key, pin_of_request, provider};
+use super::{Roots, algorithms, pin_of_public_key, pin_of_request, provider};
 use crate::error::Error;
 use crate::pin::{HostSpec, Outcome, PinAt, PinSet, PinSetSpec, PinSpec, Verdict};
 use crate::time::parse_rfc3339_utc;
@@ -28,12 +36,18 @@ fn anchors(kit: &Testkit) -> SystemTrust {
 }
 
 fn platform(kit: &Testkit) -> SystemTrust {
+    hidden_trust(&["root", "other_root"].map(|name| kit.pki().certificate(name).clone()))
+}
+
+/// What rustls-platform-verifier is on Linux: it does not tell its path.
+fn hidden_trust(certificates: &[CertificateDer<'static>]) -> SystemTrust {
     let mut roots = RootCertStore::empty();
-    for name in ["root", "other_root"] {
-        roots.add(kit.pki().certificate(name).clone()).expect("a root");
+    for certificate in certificates {
+        roots.add(certificate.clone()).expect("a root");
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
-    SystemTrust::Platform(verifier.build().expect("a verifier"))
+    let trust = RustlsTrust(verifier.build().expect("a verifier"));
+    SystemTrust::Platform(Platform::new(Arc::new(trust)))
 }
 
 fn pin(kit: &Testkit, name: &str, at: PinAt) -> PinSpec {
@@ -54,12 +68,22 @@ fn judge(
     chain: &[CertificateDer<'_>],
     at: &str,
 ) -> Result<Verdict, Error> {
-    let verifier = PinningVerifier::new(pins, true, system);
+    let judge = Judge { pins, deny_unpinned: true, system };
+    judge_with(&judge, chain, at, &[])
+}
+
+fn judge_with(
+    judge: &Judge,
+    chain: &[CertificateDer<'_>],
+    at: &str,
+    ocsp: &[u8],
+) -> Result<Verdict, Error> {
     let name = ServerName::try_from("api.example.test").expect("a name");
     let now = parse_rfc3339_utc(at).expect("a time");
-    let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now));
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
     let (end_entity, intermediates) = chain.split_first().expect("a chain");
-    verifier.judge(end_entity, intermediates, &name, &[], now)
+    let presented = Presented { end_entity, intermediates, name: &name, ocsp, now, live: true };
+    judge.judge(&presented)?.verdict()
 }
 
 #[test]

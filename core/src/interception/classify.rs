@@ -1,0 +1,262 @@
+//! From what was seen to what it probably is.
+
+use super::products::{self, Product};
+use super::{Confidence, Evidence, InterceptionKind, InterceptionReport};
+use crate::error::UntrustedReason;
+use crate::name::{Name, printable};
+use crate::time::RELEASED;
+
+/// Names beyond these are left out: a certificate can have hundreds.
+const MAX_NAMES: usize = 5;
+
+/// Why there is a report at all.
+pub(crate) enum Cause<'a> {
+    /// Trusted, but not pinned.
+    Mismatch,
+    /// Not trusted.
+    Untrusted(&'a UntrustedReason),
+}
+
+/// What was seen of a refused certificate.
+pub(crate) struct Scene<'a> {
+    pub(crate) cause: Cause<'a>,
+    /// Subject and issuer of everything at hand, the end-entity's first.
+    pub(crate) names: Vec<(Name, Name)>,
+    /// Whether the end-entity's own key has signed it.
+    pub(crate) self_signed: bool,
+    /// The DNS names that it is for.
+    pub(crate) hosts: Vec<String>,
+    /// First and last second of the end-entity's validity.
+    pub(crate) validity: Option<(u64, u64)>,
+    /// Whether there are authorities' certificates at hand and all of them have expired.
+    pub(crate) authorities_expired: bool,
+    pub(crate) now: u64,
+    /// Whether that is what the device's clock says.
+    pub(crate) live: bool,
+    /// Whether a path leads to a public authority; none where that cannot be known.
+    pub(crate) public: Option<bool>,
+    /// Whether the platform says that the authority was added to the device.
+    pub(crate) added: Option<bool>,
+    /// Whether the authority is one that the app or its pin set brings along.
+    pub(crate) own_authority: bool,
+    /// Whether the end-entity's key is pinned.
+    pub(crate) pinned_key: bool,
+}
+
+impl Scene<'_> {
+    /// The most telling explanation; none where there is nothing to explain.
+    pub(crate) fn classify(&self) -> Option<InterceptionReport> {
+        let mut evidence = Vec::new();
+        let product = self.product(&mut evidence);
+        let (kind, confidence) = match &self.cause {
+            Cause::Mismatch => self.mismatch(product, &mut evidence),
+            Cause::Untrusted(UntrustedReason::Expired | UntrustedReason::NotYetValid) => {
+                self.out_of_date(product, &mut evidence)?
+            }
+            Cause::Untrusted(UntrustedReason::WrongHost) => self.wrong_name(product, &mut evidence),
+            // Routers and portals often present an authority of their own as their certificate,
+            // which is no server's.
+            Cause::Untrusted(UntrustedReason::Invalid(_)) if self.self_signed => {
+                self.unknown(product, &mut evidence)
+            }
+            Cause::Untrusted(UntrustedReason::UnknownIssuer) => {
+                self.unknown(product, &mut evidence)
+            }
+            // Each is a cause of its own. A product's name may still tell whose certificate it is.
+            Cause::Untrusted(
+                UntrustedReason::Invalid(_)
+                | UntrustedReason::Revoked
+                | UntrustedReason::Unverified(_),
+            ) => (product?.kind, Confidence::Possible),
+        };
+        let authority = self.names.first().and_then(|(_, issuer)| issuer.clone().text());
+        let product = product.filter(|product| product.kind == kind).map(|product| product.name);
+        Some(InterceptionReport { kind, confidence, product, authority, evidence })
+    }
+
+    fn product(&self, evidence: &mut Vec<Evidence>) -> Option<&'static Product> {
+        // A public authority's certificate is no product's, whatever it says: the authority has
+        // seen to its names.
+        if self.public == Some(true) {
+            return None;
+        }
+        // Not by the end-entity's own subject: some products have public websites.
+        let names = self.names.iter().enumerate();
+        let mut names = names.flat_map(|(depth, (subject, issuer))| {
+            std::iter::once(issuer).chain((depth > 0).then_some(subject))
+        });
+        let (product, name) = names.find_map(products::recognise)?;
+        evidence.push(Evidence::ProductName(name));
+        Some(product)
+    }
+
+    fn mismatch(
+        &self,
+        product: Option<&Product>,
+        evidence: &mut Vec<Evidence>,
+    ) -> (InterceptionKind, Confidence) {
+        if self.added == Some(true) {
+            evidence.push(Evidence::AddedAuthority);
+        }
+        match self.public {
+            Some(true) => evidence.push(Evidence::Public),
+            Some(false) => evidence.push(Evidence::NotPublic),
+            None => {}
+        }
+        if let Some(product) = product {
+            return (product.kind, Confidence::Likely);
+        }
+        if self.added == Some(true) {
+            return (InterceptionKind::LocalAuthority, Confidence::Certain);
+        }
+        match self.public {
+            Some(true) => (InterceptionKind::RotatedOrMisissued, Confidence::Likely),
+            // The app's own authority is no stranger on the device.
+            _ if self.own_authority => (InterceptionKind::RotatedOrMisissued, Confidence::Possible),
+            Some(false) => (InterceptionKind::LocalAuthority, Confidence::Likely),
+            None => (InterceptionKind::LocalAuthority, Confidence::Possible),
+        }
+    }
+
+    fn out_of_date(
+        &self,
+        product: Option<&Product>,
+        evidence: &mut Vec<Evidence>,
+    ) -> Option<(InterceptionKind, Confidence)> {
+        if let Some((from, until)) = self.validity {
+            evidence.push(Evidence::Validity { from, until, now: self.now });
+        }
+        if self.pinned_key {
+            evidence.push(Evidence::PinnedKey);
+        }
+        // Software cannot run before it was made.
+        if self.live && self.now < RELEASED {
+            evidence.push(Evidence::ClockBeforeRelease(self.now));
+            return Some((InterceptionKind::WrongClock, Confidence::Certain));
+        }
+        if let Some(product) = product {
+            return Some((product.kind, Confidence::Possible));
+        }
+        let too_early = matches!(self.cause, Cause::Untrusted(UntrustedReason::NotYetValid));
+        Some(match (too_early, self.live) {
+            // Servers hardly ever present a certificate from the future.
+            (true, true) => (InterceptionKind::WrongClock, Confidence::Likely),
+            // Somebody asks about another time: there is nothing to explain.
+            (true, false) => return None,
+            // One certificate is forgotten easily, all of them at once are not.
+            (false, true) if self.authorities_expired => {
+                evidence.push(Evidence::AuthoritiesExpired);
+                (InterceptionKind::WrongClock, Confidence::Possible)
+            }
+            (false, _) => (InterceptionKind::Expired, Confidence::Likely),
+        })
+    }
+
+    fn wrong_name(
+        &self,
+        product: Option<&Product>,
+        evidence: &mut Vec<Evidence>,
+    ) -> (InterceptionKind, Confidence) {
+        if !self.hosts.is_empty() {
+            evidence
+                .push(Evidence::OtherNames(self.hosts.iter().take(MAX_NAMES).cloned().collect()));
+        }
+        if self.self_signed {
+            evidence.push(Evidence::SelfSigned);
+        }
+        match product {
+            Some(product) => (product.kind, Confidence::Likely),
+            None if self.self_signed => (InterceptionKind::CaptivePortal, Confidence::Likely),
+            None => (InterceptionKind::WrongName, Confidence::Likely),
+        }
+    }
+
+    fn unknown(
+        &self,
+        product: Option<&Product>,
+        evidence: &mut Vec<Evidence>,
+    ) -> (InterceptionKind, Confidence) {
+        if self.self_signed {
+            evidence.push(Evidence::SelfSigned);
+        }
+        match product {
+            Some(product) => (product.kind, Confidence::Likely),
+            None if self.self_signed => (InterceptionKind::CaptivePortal, Confidence::Possible),
+            None => (InterceptionKind::UnknownAuthority, Confidence::Likely),
+        }
+    }
+}
+
+/// What an answer to a ClientHello means that is not TLS: portals that catch every port speak HTTP
+/// there too. None where it is no HTTP either.
+pub(crate) fn http_in_clear(answer: &[u8]) -> Option<InterceptionReport> {
+    let text = String::from_utf8_lossy(answer);
+    if !text.starts_with("HTTP/1.") {
+        return None;
+    }
+    let status = text.get(9..12).unwrap_or_default();
+    let location = text.lines().skip(1).take_while(|line| !line.is_empty()).find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("location").then(|| place(value.trim()))
+    });
+    let redirects = matches!(status, "301" | "302" | "303" | "307" | "308" | "511");
+    let (kind, confidence) = match redirects {
+        true => (InterceptionKind::CaptivePortal, Confidence::Likely),
+        // A server that expects no TLS on this port says so too, with 400.
+        false => (InterceptionKind::CaptivePortal, Confidence::Possible),
+    };
+    let evidence = vec![Evidence::HttpInClear(location)];
+    Some(InterceptionReport { kind, confidence, product: None, authority: None, evidence })
+}
+
+/// Scheme and host of a URL: portals put the device's address into the query.
+fn place(url: &str) -> String {
+    let end = match url.find("://") {
+        Some(i) => url[i + 3..].find(['/', '?', '#']).map_or(url.len(), |j| i + 3 + j),
+        None => url.find(['?', '#']).unwrap_or(url.len()),
+    };
+    // Before the host there may be a name and a password.
+    let shown = match (url.find("://"), url[..end].rfind('@')) {
+        (Some(i), Some(at)) => format!("{}{}", &url[..i + 3], &url[at + 1..end]),
+        _ => url[..end].to_owned(),
+    };
+    printable(&shown, 256)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_in_the_clear_is_a_portals_if_it_is_http() {
+        for (answer, expected) in [
+            (
+                &b"HTTP/1.1 302 Found\r\nServer: x\r\nlocation:  http://login.test/a?mac=1\r\n\r\n"
+                    [..],
+                Some((Confidence::Likely, Some("http://login.test"))),
+            ),
+            (
+                b"HTTP/1.0 307 x\r\nLocation: /login?mac=1\r\n\r\n",
+                Some((Confidence::Likely, Some("/login"))),
+            ),
+            (
+                b"HTTP/1.1 511 x\r\n\r\nLocation: http://body.test/",
+                Some((Confidence::Likely, None)),
+            ),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", Some((Confidence::Possible, None))),
+            (b"HTTP/1.", Some((Confidence::Possible, None))),
+            (b"HTTP/1.1 3\xff\xff", Some((Confidence::Possible, None))),
+            (b"SSH-2.0-OpenSSH", None),
+            (b"", None),
+        ] {
+            let report = http_in_clear(answer);
+            let found = report.map(|report| {
+                assert_eq!(report.kind, InterceptionKind::CaptivePortal);
+                let [Evidence::HttpInClear(to)] = &report.evidence[..] else { panic!("{report}") };
+                (report.confidence, to.clone())
+            });
+            let expected = expected.map(|(confidence, to)| (confidence, to.map(str::to_owned)));
+            assert_eq!(found, expected, "{}", String::from_utf8_lossy(answer));
+        }
+    }
+}
