@@ -2,6 +2,7 @@ import Foundation
 import Pinfold
 
 /// Plays the scenario of `scripts/demo`: a line `STEP OUTCOME` for each step, and `issuer NAME`.
+/// With `PINFOLD_DEMO_WHO` it answers ``Who`` instead.
 @main
 struct Demo {
     let folder: URL
@@ -9,7 +10,11 @@ struct Demo {
     let roots: Roots
 
     static func main() async throws {
-        try await Demo().run()
+        if Who.isAsked {
+            try await Who().run()
+        } else {
+            try await Demo().run()
+        }
     }
 
     init() throws {
@@ -29,22 +34,12 @@ struct Demo {
         let intercepted = try await outcome(client("INTERCEPTOR", "pins.json"))
         print("interceptor", intercepted.name)
         // The error says who was there.
-        if let issuer = intercepted.certificate?.issuer { print("issuer", issuer) }
+        if let issuer = intercepted.error?.certificate?.issuer { print("issuer", issuer) }
         print("report_only", try await outcome(client("INTERCEPTOR", "report.json")).name)
     }
 
     func outcome(_ client: PinnedClient) async throws -> Outcome {
-        do {
-            return switch try await client.get(url).pinning {
-            case .matched: Outcome(name: "match")
-            case .reportOnly: Outcome(name: "report_only")
-            case .off: Outcome(name: "off")
-            case .lapsed: Outcome(name: "lapsed")
-            case .notPinned: Outcome(name: "not_pinned")
-            }
-        } catch let error as PinfoldError {
-            return Outcome(name: error.code, certificate: error.certificate)
-        }
+        try await Outcome(of: client, url: url)
     }
 
     func client(_ server: String, _ file: String) throws -> PinnedClient {
@@ -61,10 +56,25 @@ struct Demo {
     }
 }
 
-/// How a request ended, with the facts where its certificate was refused.
+/// How a request ended, in the words of the error codes.
 struct Outcome {
     let name: String
-    var certificate: CertificateFacts? = nil
+    /// What it failed with, or with ``Mode/reportOnly`` would have.
+    let error: PinfoldError?
+
+    init(of client: PinnedClient, url: String) async throws {
+        do {
+            switch try await client.get(url).pinning {
+            case .matched: (name, error) = ("match", nil)
+            case .reportOnly(let mismatch): (name, error) = ("report_only", mismatch)
+            case .off: (name, error) = ("off", nil)
+            case .lapsed: (name, error) = ("lapsed", nil)
+            case .notPinned: (name, error) = ("not_pinned", nil)
+            }
+        } catch let failure as PinfoldError {
+            (name, error) = (failure.code, failure)
+        }
+    }
 }
 
 struct MissingSetting: Error {

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::place::Place;
+use crate::who::Question;
 
 /// Names the host in every pin set and URL.
 pub(crate) const HOST: &str = "api.example.test";
@@ -45,6 +46,27 @@ impl Client {
             Kind::Cli(binary) => run_cli(binary, place),
             Kind::Shell(command) => run_shell(command, place),
         }
+    }
+}
+
+impl Client {
+    /// What the error of one request says of whoever is in the middle.
+    pub(crate) fn who(&self, question: &Question) -> Result<String, String> {
+        let command = match &self.command {
+            Kind::Cli(binary) => return question.ask(binary),
+            Kind::Shell(command) => command,
+        };
+        let output = Command::new("sh")
+            .args(["-c", command])
+            .envs(question.variables())
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|e| format!("{command}: {e}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            return Err(format!("{command}: {}\n{text}", output.status));
+        }
+        Ok(text.trim().to_owned())
     }
 }
 

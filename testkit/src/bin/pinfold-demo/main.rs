@@ -4,6 +4,7 @@
 mod client;
 mod place;
 mod table;
+mod who;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,12 +47,14 @@ fn run(options: &Options) -> Result<bool, String> {
     let place = Place::new(&options.work, options.real)?;
     let mut table = Table::default();
     let cli = Client::cli(&options.cli);
-    for client in std::iter::once(&cli).chain(&options.clients) {
+    let clients = std::iter::once(&cli).chain(&options.clients).collect::<Vec<_>>();
+    for client in &clients {
         eprintln!("» {}", client.name);
         place.forget()?;
         let outcomes = client.run(&place)?;
         let seen = place.seen(client.keeps_connections)?;
         table.add(&client.name, outcomes, seen);
     }
-    Ok(table.print(&place.description(), place.interceptor()))
+    let good = table.print(&place.description(), place.interceptor());
+    Ok(who::run(&place, &clients)? && good)
 }

@@ -103,6 +103,20 @@ impl Place {
         Ok(Self { work, servers, testkit, real })
     }
 
+    pub(crate) fn is_real(&self) -> bool {
+        self.real.is_some()
+    }
+
+    /// `IP:PORT` of one of the testkit's servers.
+    pub(crate) fn testkit_address(&self, name: &str) -> String {
+        self.testkit.server(name).addr().to_string()
+    }
+
+    /// The pin of one of the testkit's keys.
+    pub(crate) fn pin(&self, name: &str) -> String {
+        self.testkit.pki().pin(name)
+    }
+
     /// Who the interceptor's authority is, as its certificate says.
     pub(crate) fn interceptor(&self) -> &'static str {
         if self.real.is_some() { "mitmproxy" } else { "Interception Authority" }

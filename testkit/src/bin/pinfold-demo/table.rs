@@ -64,8 +64,8 @@ impl Table {
 }
 
 /// Prints a row; whether nothing in it is wrong.
-fn row(first: &str, second: &str, cells: &[String]) -> bool {
+pub(crate) fn row(first: &str, second: &str, cells: &[String]) -> bool {
     let cells_text: String = cells.iter().map(|cell| format!("  {cell:<14}")).collect();
-    println!("{}", format!("  {first:<43} {second:<38}{cells_text}").trim_end());
+    println!("{}", format!("  {first:<43} {second:<57}{cells_text}").trim_end());
     !cells.iter().any(|cell| cell.starts_with("WRONG"))
 }
