@@ -1,7 +1,8 @@
 //! C2SP's x509-limbo (<https://x509-limbo.com>) against the verifier that the client uses, its
 //! trusted certificates as the authorities of a private CA.
 //!
-//! `data/x509-limbo.json` holds the server cases, without the members that are not read here.
+//! `data/x509-limbo.json` (Apache-2.0) holds the server cases, without the members that are not read
+//! here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
