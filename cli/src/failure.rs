@@ -18,6 +18,7 @@ Exit codes:
   11  the certificate is not trusted
   12  the host is not in the pin set
   13  the pin set blocks a key of the certificate's path
+  14  the pin set has lapsed and allows nothing any more
   20  the name cannot be resolved
   21  no connection
   22  time ran out
@@ -126,6 +127,7 @@ impl Failure {
             Error::Untrusted { .. } => 11,
             Error::HostNotPinned { .. } => 12,
             Error::BlockedKey(_) => 13,
+            Error::PinSetLapsed(_) => 14,
             Error::DnsFailed { .. } => 20,
             Error::ConnectFailed { .. } => 21,
             Error::Timeout { .. } => 22,

@@ -101,6 +101,8 @@ pub enum Error {
     },
     /// The certificate is trusted, but no pin of the host's policy is on its verified path.
     PinMismatch(Box<CertificateFacts>),
+    /// The host's entry has lapsed, and the app has consented that nothing is allowed then.
+    PinSetLapsed(Box<CertificateFacts>),
     /// The decoded body is larger than the client allows.
     ResponseTooLarge {
         /// The host that answered.
@@ -222,6 +224,7 @@ impl Error {
             Self::InvalidResponse { .. } => "invalid_response",
             Self::InvalidUrl { .. } => "invalid_url",
             Self::PinMismatch(_) => "pin_mismatch",
+            Self::PinSetLapsed(_) => "pin_set_lapsed",
             Self::ResponseTooLarge { .. } => "response_too_large",
             Self::Timeout { phase: TimeoutPhase::Connect, .. } => "timeout_connect",
             Self::Timeout { phase: TimeoutPhase::Total, .. } => "timeout_total",
@@ -258,6 +261,7 @@ impl Error {
         "invalid_response",
         "invalid_url",
         "pin_mismatch",
+        "pin_set_lapsed",
         "response_too_large",
         "timeout_connect",
         "timeout_total",
@@ -381,6 +385,10 @@ impl fmt::Display for Error {
             Self::InvalidUrl { url, reason } => write!(f, "cannot request {url:?}: {reason}"),
             Self::PinMismatch(facts) => {
                 write!(f, "the certificate of {} matches no pin", facts.host)?;
+                facts.describe(f)
+            }
+            Self::PinSetLapsed(facts) => {
+                write!(f, "the pin set has lapsed for {}: it was not renewed in time", facts.host)?;
                 facts.describe(f)
             }
             Self::ResponseTooLarge { host, limit } => {

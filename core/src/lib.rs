@@ -26,6 +26,7 @@ pub mod error;
 pub mod interception;
 mod name;
 pub mod pin;
+pub mod pinset;
 mod time;
 pub mod tls;
 

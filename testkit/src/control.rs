@@ -96,6 +96,10 @@ fn route(testkit: &Testkit, request: &Request) -> Result<Response, Response> {
             server.present(&chain);
             done()
         }
+        ("POST", "/publish") => {
+            server()?.publish(&required(request, "path")?, request.body.clone());
+            done()
+        }
         ("POST", "/quit") => done(),
         (method, path) => return Err(error(404, &format!("no {method} {path}"))),
     })

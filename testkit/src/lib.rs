@@ -76,6 +76,8 @@
 //! | `/bad-length` | two different `Content-Length`, closes |
 //! | `/latin1` | `X-Latin1: café` in ISO 8859-1 |
 //!
+//! A path given to [`Server::publish`] answers with that body and an `ETag`, or 304.
+//!
 //! A server that waits does so until the peer leaves, [`Server::drop_connections`] or the end.
 //!
 //! # Control API
@@ -90,6 +92,7 @@
 //! | `POST /clear?server=NAME` | forgets the events |
 //! | `POST /drop?server=NAME` | closes the open connections |
 //! | `POST /present?server=NAME&chain=OTHER` | presents another chain from now on |
+//! | `POST /publish?server=NAME&path=PATH` | answers that path with the request's body from now on |
 //! | `POST /quit` | ends the process |
 
 mod connection;

@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use flate2::write::GzEncoder;
 use flate2::{Compress, Compression, Crc, FlushCompress};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::connection::{Connection, Ending};
 use crate::http::{Chunked, Request, Response};
@@ -24,6 +25,18 @@ pub(crate) fn answer(request: &Request, stream: &mut Stream<'_>) -> io::Result<E
         }
         outcome => outcome,
     }
+}
+
+/// A published file, unless the client has it already.
+pub(crate) fn file(
+    request: &Request,
+    body: Vec<u8>,
+    stream: &mut Stream<'_>,
+) -> io::Result<Ending> {
+    let etag = format!("\"{}\"", BASE64_STANDARD.encode(Sha256::digest(&body)));
+    let known = request.header("if-none-match") == Some(&etag);
+    let response = if known { Response::new(304, "") } else { Response::new(200, body) };
+    reply(request, stream.get_mut(), &response.header("ETag", &etag))
 }
 
 fn route(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {

@@ -32,6 +32,7 @@ impl Server {
             persona,
             log: Log::default(),
             open: Mutex::default(),
+            files: Mutex::default(),
             stopping: AtomicBool::new(false),
         });
         let acceptor = thread::spawn({
@@ -80,6 +81,11 @@ impl Server {
         self.shared.drop_connections();
     }
 
+    /// Answers requests for `path` with `body` from now on, with an `ETag`.
+    pub fn publish(&self, path: &str, body: impl Into<Vec<u8>>) {
+        self.shared.files().insert(path.to_owned(), body.into());
+    }
+
     /// Presents another chain in new handshakes. Open connections and session tickets stay good.
     ///
     /// # Panics
@@ -105,6 +111,7 @@ struct Shared {
     persona: Persona,
     log: Log,
     open: Mutex<BTreeMap<u64, TcpStream>>,
+    files: Mutex<BTreeMap<String, Vec<u8>>>,
     stopping: AtomicBool,
 }
 
@@ -215,7 +222,11 @@ impl Shared {
             headers: request.headers.clone(),
             body_len: request.body.len(),
         });
-        let ending = paths::answer(&request, stream)?;
+        let file = self.files().get(request.path()).cloned();
+        let ending = match file {
+            Some(body) => paths::file(&request, body, stream)?,
+            None => paths::answer(&request, stream)?,
+        };
         stream.get_mut().flush()?;
         Ok(ending)
     }
@@ -224,6 +235,10 @@ impl Shared {
         for socket in self.open().values() {
             let _ = socket.shutdown(Shutdown::Both);
         }
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn open(&self) -> MutexGuard<'_, BTreeMap<u64, TcpStream>> {

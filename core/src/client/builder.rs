@@ -1,12 +1,13 @@
 //! What a client can be told.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::http::HeaderValue;
 
-use super::Client;
+use super::{Client, PinSource};
 use crate::error::Error;
 use crate::pin::{HostName, PinSet};
 use crate::tls::{ConnectTo, Roots};
@@ -28,15 +29,15 @@ pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct ClientBuilder {
     pins: PinSet,
     settings: Settings,
     connect_to: Vec<(String, u16, SocketAddr)>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Settings {
+    pub(super) source: Option<Arc<dyn PinSource>>,
     pub(super) deny_unpinned: bool,
     pub(super) roots: Roots,
     pub(super) connect_timeout: Duration,
@@ -47,9 +48,16 @@ pub(super) struct Settings {
     pub(super) connect_to: Arc<ConnectTo>,
 }
 
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").field("pins", &self.pins).finish_non_exhaustive()
+    }
+}
+
 impl ClientBuilder {
     pub(super) fn new(pins: PinSet) -> Self {
         let settings = Settings {
+            source: None,
             deny_unpinned: true,
             roots: Roots::System,
             connect_timeout: Duration::from_secs(10),
@@ -60,6 +68,12 @@ impl ClientBuilder {
             connect_to: Arc::default(),
         };
         Self { pins, settings, connect_to: Vec::new() }
+    }
+
+    pub(super) fn with_source(source: Arc<dyn PinSource>) -> Self {
+        let mut builder = Self::new(source.pins());
+        builder.settings.source = Some(source);
+        builder
     }
 
     /// Whether hosts without a policy are refused; `true` by default, so that a forgotten entry is

@@ -5,6 +5,7 @@ mod exchange;
 mod redirect;
 mod request;
 mod response;
+mod source;
 mod url;
 
 use std::fmt;
@@ -14,10 +15,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 pub use builder::ClientBuilder;
 pub use request::{Method, Request};
 pub use response::Response;
+pub(crate) use source::{PinSource, WeakClient};
 
 use crate::cancel::CancelToken;
 use crate::error::Error;
 use crate::pin::PinSet;
+use crate::pinset::PinSetUpdater;
 use crate::tls::{Explanation, SystemTrust};
 use builder::Settings;
 use exchange::{Generation, Limits};
@@ -51,16 +54,26 @@ impl Client {
         ClientBuilder::new(pins)
     }
 
+    /// A client whose pin sets come over the air; see
+    /// [`PinSetUpdater`](crate::pinset::PinSetUpdater).
+    pub fn builder_with(updater: &PinSetUpdater) -> ClientBuilder {
+        ClientBuilder::with_source(updater.source())
+    }
+
     fn start(pins: PinSet, settings: Settings) -> Result<Self, Error> {
         let system = SystemTrust::new(&settings.roots)?;
         let generation = Generation::new(pins, &settings, system.clone())?;
-        Ok(Self(Arc::new(Inner {
+        let client = Self(Arc::new(Inner {
             settings,
             system,
             generation: RwLock::new(Arc::new(generation)),
             closed: AtomicBool::new(false),
             calls: Mutex::default(),
-        })))
+        }));
+        if let Some(source) = &client.0.settings.source {
+            source.attach(WeakClient::new(&client));
+        }
+        Ok(client)
     }
 
     /// Sends a GET request.
@@ -127,7 +140,13 @@ impl Client {
         first: bool,
         cancel: &CancelToken,
     ) -> Result<Response, Error> {
+        let host = request.target.host();
+        let source = self.0.settings.source.as_deref();
+        if let Some(source) = source {
+            source.prepare(host);
+        }
         let mut retried = false;
+        let mut renewed = false;
         loop {
             if cancel.is_cancelled() {
                 return Err(Error::Cancelled);
@@ -140,6 +159,13 @@ impl Client {
             if may_retry && !retried && request.method.is_idempotent() {
                 retried = true;
                 continue;
+            }
+            // Nothing has been sent, so any method may be tried again.
+            if let (Err(Error::PinMismatch(_)), Some(source), false) = (&result, source, renewed) {
+                renewed = true;
+                if source.renew(host, &generation.pins()) {
+                    continue;
+                }
             }
             return result;
         }

@@ -10,7 +10,7 @@ mod suffix;
 mod verdict;
 
 pub use host::HostName;
-pub(crate) use policy::Anchors;
+pub(crate) use policy::{Anchors, Terms};
 pub use policy::{HostPolicy, Pin, PinSet};
 pub use spec::{
     DefaultsSpec, HostSpec, Mode, OnLapse, PinAt, PinSetSpec, PinSpec, PinState, Trust,

@@ -31,30 +31,40 @@ const MAX_INTEGER: u64 = (1 << 53) - 1;
 #[derive(Clone, Debug)]
 pub struct PinSet(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     version: Option<u64>,
     hosts: Vec<HostPolicy>,
     by_name: HashMap<HostName, usize>,
+    /// No right clock says less.
+    floor: u64,
     blocked: Blocked,
     /// The public roots among the blocked keys.
     blocked_roots: Anchors,
 }
 
 /// What holds for one host, or for a host and every name below it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPolicy {
     host: HostName,
     include_subdomains: bool,
     mode: Mode,
     trust: Trust,
     expires: Option<u64>,
+    on_lapse: OnLapse,
     pins: Vec<Pin>,
     anchors: Anchors,
     /// Pinned authorities that the pin set carries or that are public roots: anchors for
     /// rebuilding a path to a root that the server does not send.
     pinned_roots: Anchors,
     pins_certificates: bool,
+}
+
+/// What of an entry depends on the device and the document around it.
+pub(crate) struct Terms {
+    pub(crate) mode: Mode,
+    pub(crate) expires: Option<u64>,
+    pub(crate) on_lapse: OnLapse,
 }
 
 /// One pin of a policy.
@@ -71,7 +81,7 @@ pub struct Pin {
 }
 
 /// Authorities as webpki wants them, with the digests of their certificates where those are known.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Anchors {
     list: Vec<TrustAnchor<'static>>,
     certificates: Vec<Option<CertSha256>>,
@@ -135,7 +145,7 @@ impl PinSet {
         }
         let (blocked, blocked_roots) = parse_blocked(&spec.blocked_spki)?;
         let version = spec.version;
-        Ok(Self(Arc::new(Inner { version, hosts, by_name, blocked, blocked_roots })))
+        Ok(Self(Arc::new(Inner { version, hosts, by_name, floor: 0, blocked, blocked_roots })))
     }
 
     /// Its version, where it has one.
@@ -146,6 +156,23 @@ impl PinSet {
     /// Every entry, in the order written.
     pub fn hosts(&self) -> &[HostPolicy] {
         &self.0.hosts
+    }
+
+    /// The same pin set as it holds here and now: each entry on the terms that `terms` gives it, and
+    /// the clock never before `floor`, in seconds since 1970.
+    pub(crate) fn on_terms(&self, floor: u64, terms: impl Fn(&HostPolicy) -> Terms) -> Self {
+        let mut inner = (*self.0).clone();
+        inner.floor = floor;
+        for policy in &mut inner.hosts {
+            let Terms { mode, expires, on_lapse } = terms(policy);
+            (policy.mode, policy.expires, policy.on_lapse) = (mode, expires, on_lapse);
+        }
+        Self(Arc::new(inner))
+    }
+
+    /// The time that counts when the device's clock says `now`.
+    pub(crate) fn effective_now(&self, now: u64) -> u64 {
+        now.max(self.0.floor)
     }
 
     /// Keys that no path may contain.
@@ -262,6 +289,7 @@ impl HostPolicy {
             mode,
             trust,
             expires,
+            on_lapse: OnLapse::SystemTrust,
             pins,
             anchors,
             pinned_roots,
@@ -292,6 +320,11 @@ impl HostPolicy {
     /// When the entry lapses, in seconds since 1970.
     pub fn expires(&self) -> Option<u64> {
         self.expires
+    }
+
+    /// What decides then.
+    pub fn on_lapse(&self) -> OnLapse {
+        self.on_lapse
     }
 
     /// Its pins.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::policy::{HostPolicy, Pin};
-use super::spec::{Mode, PinAt, PinState};
+use super::spec::{Mode, OnLapse, PinAt, PinState};
 use super::spki::{CertSha256, PinDigest, SpkiSha256};
 use crate::der::Der;
 use crate::error::CertificateFacts;
@@ -77,7 +77,7 @@ pub enum PathFate {
 pub enum Outcome {
     /// The pin set blocks this key, and no valid path does without it.
     BlockedKey(SpkiSha256),
-    /// The policy's time is over: the system's trust alone decided.
+    /// The entry's time is over: trust without pins decided, or nothing does any more.
     Lapsed,
     /// A pin is on the path.
     Match(MatchedPin),
@@ -147,6 +147,13 @@ impl PathFate {
     /// Whether a connection may rest on the path.
     pub(crate) fn is_good(&self) -> bool {
         matches!(self, Self::Accepted | Self::Match(_))
+    }
+}
+
+impl HostPolicy {
+    /// Whether nothing is allowed once the entry has lapsed.
+    pub(crate) fn blocks_when_lapsed(&self) -> bool {
+        self.on_lapse() == OnLapse::Block
     }
 }
 

@@ -97,7 +97,7 @@ impl Judge {
         let host = HostName::of_server(presented.name)
             .map_err(|e| Error::Internal { reason: format!("a host that TLS takes: {e}") })?;
         let policy = self.pins.policy(&host);
-        let now = presented.now.as_secs();
+        let now = self.pins.effective_now(presented.now.as_secs());
         let lapsed = policy.and_then(HostPolicy::expires).is_some_and(|at| now >= at);
         let without_pins = match policy {
             None => Some(Outcome::NotPinned),
@@ -314,6 +314,11 @@ impl Judgement<'_> {
         if self.denied || self.trust.is_err() {
             return Decision::Block;
         }
+        if self.outcome == Outcome::Lapsed
+            && self.policy.is_some_and(HostPolicy::blocks_when_lapsed)
+        {
+            return Decision::Block;
+        }
         self.outcome.decision(self.mode())
     }
 
@@ -326,7 +331,7 @@ impl Judgement<'_> {
     /// # Errors
     /// Why it may not.
     pub(super) fn verdict(mut self) -> Result<Verdict, Error> {
-        let mode = self.mode();
+        let (mode, decision) = (self.mode(), self.decision());
         let facts = self.facts;
         if self.denied {
             return Err(Error::HostNotPinned { host: facts.host });
@@ -337,7 +342,10 @@ impl Judgement<'_> {
             (Err(Distrust::Untrusted(reason)), _) => {
                 Err(Error::Untrusted { reason, facts: Box::new(facts) })
             }
-            (Ok(()), outcome) => match outcome.decision(mode) {
+            (Ok(()), Outcome::Lapsed) if decision == Decision::Block => {
+                Err(Error::PinSetLapsed(Box::new(facts)))
+            }
+            (Ok(()), outcome) => match decision {
                 Decision::Block => Err(Error::PinMismatch(Box::new(facts))),
                 Decision::Allow => {
                     // Under `report_only` a blocked path is none that the connection rests on.

@@ -32,6 +32,7 @@ extension PinfoldError {
             case "invalid_response": .invalidResponse(host: host, message: message)
             case "invalid_url": .invalidURL(url: place, message: message)
             case "pin_mismatch": .pinMismatch(facts, message: message)
+            case "pin_set_lapsed": .pinSetLapsed(facts, message: message)
             case "response_too_large": .responseTooLarge(host: host, message: message)
             case "timeout_connect": .timeout(.connect, host: host, message: message)
             case "timeout_total": .timeout(.total, host: host, message: message)

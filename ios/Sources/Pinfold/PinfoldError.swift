@@ -58,6 +58,9 @@ public enum PinfoldError: Error, Hashable, Sendable {
     /// The certificate is trusted, but no pin of the host's policy is on its verified path. Nothing
     /// of the request was sent.
     case pinMismatch(CertificateFacts, message: String)
+    /// The host's entry has lapsed, because the pin set was not renewed in time, and the app has
+    /// consented that nothing is allowed then. The certificate itself is trusted.
+    case pinSetLapsed(CertificateFacts, message: String)
     /// The body, after gzip, is larger than ``PinnedClient/Configuration/maxResponseBytes``.
     case responseTooLarge(host: String, message: String)
     /// Time ran out.
@@ -123,6 +126,7 @@ extension PinfoldError {
         case .invalidResponse: "invalid_response"
         case .invalidURL: "invalid_url"
         case .pinMismatch: "pin_mismatch"
+        case .pinSetLapsed: "pin_set_lapsed"
         case .responseTooLarge: "response_too_large"
         case .timeout(.connect, _, _): "timeout_connect"
         case .timeout(.total, _, _): "timeout_total"
@@ -144,7 +148,8 @@ extension PinfoldError {
             .invalidCertificate(_, let message), .invalidConfig(_, let message),
             .invalidPinSet(_, let message), .invalidRequest(_, let message),
             .invalidResponse(_, let message), .invalidURL(_, let message),
-            .pinMismatch(_, let message), .responseTooLarge(_, let message),
+            .pinMismatch(_, let message), .pinSetLapsed(_, let message),
+            .responseTooLarge(_, let message),
             .timeout(_, _, let message), .tlsFailed(_, _, let message),
             .tooManyRedirects(_, let message), .truncated(_, let message),
             .untrusted(_, _, let message):
@@ -155,7 +160,8 @@ extension PinfoldError {
     /// The facts about the refused certificate, where it was one.
     public var certificate: CertificateFacts? {
         switch self {
-        case .blockedKey(let facts, _), .pinMismatch(let facts, _), .untrusted(_, let facts, _):
+        case .blockedKey(let facts, _), .pinMismatch(let facts, _), .pinSetLapsed(let facts, _),
+            .untrusted(_, let facts, _):
             facts
         default: nil
         }

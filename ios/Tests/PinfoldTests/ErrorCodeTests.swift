@@ -16,7 +16,7 @@ struct ErrorCodeTests {
     @Test("every code that Rust knows is a case here, and keeps its code and message")
     func everyCode() {
         let codes = errorCodes()
-        #expect(codes.count == 30)
+        #expect(codes.count == 31)
         for code in codes {
             let error = error(code)
             #expect(error.code == code)
@@ -95,7 +95,8 @@ struct ErrorCodeTests {
     }
 
     func refusesCertificate(_ code: String) -> Bool {
-        code.hasPrefix("certificate_") || ["blocked_key", "pin_mismatch"].contains(code)
+        code.hasPrefix("certificate_")
+            || ["blocked_key", "pin_mismatch", "pin_set_lapsed"].contains(code)
     }
 
     @Test("what is thrown that is no failure is a bug of ours and nothing else")

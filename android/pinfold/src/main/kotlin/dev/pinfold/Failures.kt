@@ -37,6 +37,7 @@ internal fun Failure.toException(): PinfoldException {
         "invalid_response" -> PinfoldException.InvalidResponse(message, host)
         "invalid_url" -> PinfoldException.InvalidUrl(message, place)
         "pin_mismatch" -> toPinMismatch()
+        "pin_set_lapsed" -> PinfoldException.PinSetLapsed(message, certificate())
         "response_too_large" -> PinfoldException.ResponseTooLarge(message, host)
         "timeout_connect" -> PinfoldException.Timeout(message, host, Phase.CONNECT)
         "timeout_total" -> PinfoldException.Timeout(message, host, Phase.TOTAL)

@@ -208,6 +208,15 @@ public sealed class PinfoldException(
     ) : CertificateRefused("pin_mismatch", message, certificate)
 
     /**
+     * The host's entry has lapsed, because the pin set was not renewed in time, and the app has
+     * consented that nothing is allowed then. The certificate itself is trusted.
+     */
+    public class PinSetLapsed(
+        message: String,
+        certificate: CertificateFacts,
+    ) : CertificateRefused("pin_set_lapsed", message, certificate)
+
+    /**
      * The certificate is not trusted; pins were not even asked.
      *
      * @property reason Why it is not trusted.

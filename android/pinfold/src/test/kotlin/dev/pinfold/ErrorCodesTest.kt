@@ -23,7 +23,7 @@ class ErrorCodesTest {
 
     @Test
     fun `every code has a class that gives it back`() {
-        assertEquals(30, errorCodes().size)
+        assertEquals(31, errorCodes().size)
         for (code in errorCodes()) {
             val error: IOException = failure(code).toException()
             assertEquals(code, (error as PinfoldException).code)
@@ -47,10 +47,10 @@ class ErrorCodesTest {
 
     @Test
     fun `the facts about a refused certificate can be read without a cast`() {
+        val refusals = setOf("blocked_key", "pin_mismatch", "pin_set_lapsed")
         for (code in errorCodes()) {
             val error = failure(code).toException()
-            val isRefused =
-                code in setOf("blocked_key", "pin_mismatch") || code.startsWith("certificate_")
+            val isRefused = code in refusals || code.startsWith("certificate_")
             assertEquals(if (isRefused) "host" else null, error.certificate?.host, code)
             val isReported = isRefused || code == "tls_failed"
             assertEquals(if (isReported) "expired" else null, error.interception?.kind?.code, code)

@@ -1,0 +1,39 @@
+//! Pin sets that come over the air, as a client sees them.
+
+use std::sync::Weak;
+
+use super::{Client, Inner};
+use crate::pin::{HostName, PinSet};
+
+/// Where a client's pin sets come from, if not from its builder alone.
+pub(crate) trait PinSource: Send + Sync {
+    /// The one to begin with.
+    fn pins(&self) -> PinSet;
+
+    /// Called before each request: what is due is begun elsewhere, and an entry that has lapsed is
+    /// worth a short wait.
+    fn prepare(&self, host: &HostName);
+
+    /// Called after a mismatch under `used`, when nothing of the request has been sent: whether the
+    /// host's policy is another one by now, so that one more handshake makes sense.
+    fn renew(&self, host: &HostName, used: &PinSet) -> bool;
+
+    /// Has `client` told of every pin set to come.
+    fn attach(&self, client: WeakClient);
+}
+
+/// A client that may be gone.
+#[derive(Clone)]
+pub(crate) struct WeakClient(Weak<Inner>);
+
+impl WeakClient {
+    pub(super) fn new(client: &Client) -> Self {
+        Self(std::sync::Arc::downgrade(&client.0))
+    }
+
+    /// Puts a pin set into force; false where there is no client any more.
+    pub(crate) fn replace_pins(&self, pins: &PinSet) -> bool {
+        let client = self.0.upgrade().map(Client);
+        client.is_some_and(|client| client.replace_pins(pins.clone()).is_ok())
+    }
+}

@@ -1,0 +1,254 @@
+//! One strict reader for the JSON of signed documents and their containers.
+//!
+//! I-JSON (RFC 7493), and narrower: no duplicate members at any depth, no fractions or exponents,
+//! integers within ±(2^53−1), limits on depth and strings. serde_json alone keeps the last of two
+//! duplicates, so that two readers of one signed document could see two documents. Members that
+//! nobody asks for are walked by the same rules and ignored.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use serde::Deserialize;
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    value,
+};
+
+use super::rejection::{Cause, Rejection};
+use crate::time::parse_rfc3339_utc;
+
+/// The largest integer that every JSON reader keeps exactly (RFC 7493 §2.2).
+pub(super) const MAX_INTEGER: u64 = (1 << 53) - 1;
+const MAX_DEPTH: usize = 8;
+const MAX_TEXT: usize = 1_024;
+/// Members that hold base64 of arbitrary length; the document's size bounds them. Signatures and
+/// keys are among them because those of later algorithms are long, and must be skippable.
+const LONG: [&str; 5] = ["anchors", "cert", "payload", "sig", "spki"];
+
+/// Some JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    Null,
+    Flag(bool),
+    Integer(i64),
+    Text(String),
+    List(Vec<Self>),
+    Object(BTreeMap<String, Self>),
+}
+
+/// Reads a whole document of at most `limit` bytes.
+pub(super) fn parse(json: &[u8], limit: usize) -> Result<Value, Rejection> {
+    if json.len() > limit {
+        let reason = format!("{} bytes where {limit} are allowed", json.len());
+        return Err(Rejection::new(Cause::TooLarge, "document", reason));
+    }
+    if json.starts_with(b"\xef\xbb\xbf") {
+        return Err(Rejection::malformed("document", "begins with a byte order mark"));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    let value = Any { depth: 0, long: false }.deserialize(&mut reader);
+    let value = value.and_then(|value| reader.end().map(|()| value));
+    value.map_err(|e| Rejection::malformed("document", e.to_string()))
+}
+
+#[derive(Clone, Copy)]
+struct Any {
+    depth: usize,
+    long: bool,
+}
+
+impl Any {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        if self.depth == MAX_DEPTH {
+            return Err(E::custom(format_args!("nested deeper than {MAX_DEPTH}")));
+        }
+        Ok(Self { depth: self.depth + 1, ..self })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Any {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Any {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string, an integer, true, false, null, a list or an object")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Flag(flag))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<Value, E> {
+        i64::try_from(n).map_err(|_| E::custom(TOO_BIG)).and_then(|n| self.visit_i64(n))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, n: i64) -> Result<Value, E> {
+        if n.unsigned_abs() > MAX_INTEGER {
+            return Err(E::custom(TOO_BIG));
+        }
+        Ok(Value::Integer(n))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Value, E> {
+        Err(E::custom("a number that is not written as an integer within 2^53-1"))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
+        if !self.long && text.len() > MAX_TEXT {
+            return Err(E::custom(format_args!("a string longer than {MAX_TEXT} bytes")));
+        }
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(inner)? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut object = BTreeMap::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if name.len() > MAX_TEXT {
+                return Err(A::Error::custom("a member's name is too long"));
+            }
+            if object.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("member {name:?} twice")));
+            }
+            let long = inner.long || LONG.contains(&name.as_str());
+            let value = members.next_value_seed(Self { long, ..inner })?;
+            object.insert(name, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+const TOO_BIG: &str = "an integer beyond 2^53-1";
+
+/// A value with its place, so that each error can name it.
+#[derive(Clone, Debug)]
+pub(super) struct Node<'a> {
+    value: &'a Value,
+    place: String,
+}
+
+impl<'a> Node<'a> {
+    /// The whole document, which is an object.
+    pub(super) fn document(value: &'a Value) -> Result<Self, Rejection> {
+        let node = Self { value, place: String::new() };
+        match value {
+            Value::Object(_) => Ok(node),
+            _ => Err(node.is_not("an object")),
+        }
+    }
+
+    pub(super) fn place(&self) -> &str {
+        if self.place.is_empty() { "document" } else { &self.place }
+    }
+
+    /// A rejection of this value.
+    pub(super) fn wrong(&self, reason: impl Into<String>) -> Rejection {
+        Rejection::malformed(self.place(), reason)
+    }
+
+    /// A rejection of this value for another cause than its form.
+    pub(super) fn rejected(&self, cause: Cause, reason: impl Into<String>) -> Rejection {
+        Rejection::new(cause, self.place(), reason)
+    }
+
+    fn is_not(&self, what: &str) -> Rejection {
+        self.wrong(format!("not {what}"))
+    }
+
+    fn at(&self, name: &str) -> String {
+        match self.place.as_str() {
+            "" => name.to_owned(),
+            place => format!("{place}.{name}"),
+        }
+    }
+
+    /// A member that may be absent, but is not null where it is there.
+    pub(super) fn optional(&self, name: &str) -> Result<Option<Self>, Rejection> {
+        let Value::Object(members) = self.value else { return Err(self.is_not("an object")) };
+        Ok(members.get(name).map(|value| Self { value, place: self.at(name) }))
+    }
+
+    pub(super) fn required(&self, name: &str) -> Result<Self, Rejection> {
+        self.optional(name)?.ok_or_else(|| Rejection::malformed(self.at(name), "missing"))
+    }
+
+    pub(super) fn text(&self) -> Result<&'a str, Rejection> {
+        match self.value {
+            Value::Text(text) => Ok(text),
+            _ => Err(self.is_not("a string")),
+        }
+    }
+
+    /// A label: not empty, and fit for a line of a log.
+    pub(super) fn label(&self) -> Result<&'a str, Rejection> {
+        let text = self.text()?;
+        if text.is_empty() || text.contains(char::is_control) {
+            return Err(self.wrong("empty, or with a control character"));
+        }
+        Ok(text)
+    }
+
+    pub(super) fn flag(&self) -> Result<bool, Rejection> {
+        match self.value {
+            Value::Flag(flag) => Ok(*flag),
+            _ => Err(self.is_not("true or false")),
+        }
+    }
+
+    pub(super) fn integer(&self, range: RangeInclusive<u64>) -> Result<u64, Rejection> {
+        let Value::Integer(n) = self.value else { return Err(self.is_not("an integer")) };
+        match u64::try_from(*n) {
+            Ok(n) if range.contains(&n) => Ok(n),
+            _ => Err(self.wrong(format!("not between {} and {}", range.start(), range.end()))),
+        }
+    }
+
+    /// A time in seconds since 1970, written `YYYY-MM-DDTHH:MM:SSZ`.
+    pub(super) fn time(&self) -> Result<u64, Rejection> {
+        parse_rfc3339_utc(self.text()?)
+            .ok_or_else(|| self.wrong("not a time of the form 2027-01-31T00:00:00Z"))
+    }
+
+    /// One of a closed set of words. A word that is not known belongs to a later version.
+    pub(super) fn word<T: Deserialize<'a>>(&self) -> Result<T, Rejection> {
+        let text = self.text()?;
+        T::deserialize(text.into_deserializer())
+            .map_err(|e: value::Error| self.rejected(Cause::Unsupported, e.to_string()))
+    }
+
+    pub(super) fn list(&self, limit: usize) -> Result<Vec<Self>, Rejection> {
+        let Value::List(list) = self.value else { return Err(self.is_not("a list")) };
+        if list.len() > limit {
+            let reason = format!("{} where {limit} are allowed", list.len());
+            return Err(self.rejected(Cause::TooLarge, reason));
+        }
+        let node = |(i, value)| Self { value, place: format!("{}[{i}]", self.place) };
+        Ok(list.iter().enumerate().map(node).collect())
+    }
+
+    /// A list that may be absent.
+    pub(super) fn optional_list(&self, name: &str, limit: usize) -> Result<Vec<Self>, Rejection> {
+        self.optional(name)?.map_or_else(|| Ok(Vec::new()), |list| list.list(limit))
+    }
+}

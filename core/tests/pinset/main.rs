@@ -1,0 +1,9 @@
+//! The signed pin set from outside: attacks on it, published vectors, and random histories.
+
+mod attacks;
+mod documents;
+mod enforcement;
+mod histories;
+mod json;
+mod signer;
+mod vectors;
