@@ -1,7 +1,6 @@
 //! `pinfold evaluate`: what a pin set says of a chain, and why.
 
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 use clap::Args;
 use pinfold_core::pin::Decision;
@@ -45,14 +44,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let at = match &arguments.at {
-        Some(text) => input::time(text)
-            .ok_or_else(|| Failure::input("--at", "not a time such as 2027-01-31T00:00:00Z"))?,
-        None => SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_err(|e| Failure::input("the clock", e))?
-            .as_secs(),
-    };
+    let at = input::time_or_now("--at", arguments.at.as_deref())?;
     let pins = PinSet::parse(&input::read(&arguments.pins)?)?;
     let chain = input::certificates(&arguments.chain)?;
     let client = Client::builder(pins)

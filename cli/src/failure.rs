@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use pinfold_core::Error;
+use pinfold_core::pinset::Rejection;
 use serde_json::{Value, json};
 
 use crate::output;
@@ -10,9 +11,9 @@ use crate::output;
 /// Shown at the end of the help.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
-   0  success; `evaluate`: the connection is allowed
-   1  `evaluate`: it is refused
-   2  unusable input: arguments, files, pin sets, URLs
+   0  success; `evaluate`: the connection is allowed; `verify`: clients accept the bundle
+   1  `evaluate`: it is refused; `verify`: a client rejects the bundle; `publish`: one would be stranded
+   2  unusable input: arguments, files, pin sets, URLs, keys, signatures
    3  a file cannot be written
   10  the certificate matches no pin
   11  the certificate is not trusted
@@ -35,6 +36,8 @@ pub(crate) enum Failure {
     Input { place: String, reason: String },
     /// The result cannot be written.
     Output { place: String, reason: String },
+    /// A signed document, or a container of them, that no client would take.
+    Rejected { place: String, rejection: Rejection },
     /// The library's own error.
     Library(Error),
 }
@@ -54,6 +57,10 @@ impl Failure {
         Self::Output { place: place.into(), reason: reason.to_string() }
     }
 
+    pub(crate) fn rejected(place: impl Into<String>, rejection: Rejection) -> Self {
+        Self::Rejected { place: place.into(), rejection }
+    }
+
     /// Says it, in JSON on standard output or in words on standard error.
     pub(crate) fn report(&self, json: bool) -> ExitCode {
         // Where JSON cannot be printed, words may still be.
@@ -71,6 +78,7 @@ impl Failure {
             Self::Input { place, reason } | Self::Output { place, reason } => {
                 format!("{place}: {reason}")
             }
+            Self::Rejected { place, rejection } => format!("{place}: {rejection}"),
             Self::Library(error) => error.to_string(),
         }
     }
@@ -96,6 +104,10 @@ impl Failure {
             Self::Output { place, .. } => {
                 return json!({ "code": "output_failed", "message": self.message(), "place": place });
             }
+            Self::Rejected { place, rejection } => {
+                let code = rejection.code();
+                return json!({ "code": code, "message": self.message(), "place": place });
+            }
             Self::Library(error) => error,
         };
         let mut value = json!({
@@ -113,7 +125,7 @@ impl Failure {
 
     fn exit_code(&self) -> u8 {
         let error = match self {
-            Self::Input { .. } => return 2,
+            Self::Input { .. } | Self::Rejected { .. } => return 2,
             Self::Output { .. } => return 3,
             Self::Library(error) => error,
         };

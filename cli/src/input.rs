@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::time::SystemTime;
 
 use pinfold_core::{Roots, parse_rfc3339_utc};
 use rustls_pki_types::pem::{PemObject, SectionKind};
@@ -107,6 +108,18 @@ pub(crate) fn time(text: &str) -> Option<u64> {
     }
     let offset = hours * 3_600 + minutes * 60;
     if sign == "+" { date.checked_sub(offset) } else { date.checked_add(offset) }
+}
+
+/// The time that an option gives, or now.
+pub(crate) fn time_or_now(option: &str, text: Option<&str>) -> Result<u64, Failure> {
+    match text {
+        Some(text) => time(text)
+            .ok_or_else(|| Failure::input(option, "not a time such as 2027-01-31T00:00:00Z")),
+        None => Ok(SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_err(|e| Failure::input("the clock", e))?
+            .as_secs()),
+    }
 }
 
 fn der_item(path: &str, der: Vec<u8>) -> Result<Item, Failure> {

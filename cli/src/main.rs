@@ -2,13 +2,24 @@
 
 #![forbid(unsafe_code)]
 
+mod bundle;
+mod document;
+mod draft;
 mod evaluate;
 mod failure;
 mod fetch;
 mod input;
+mod keygen;
 mod live;
 mod output;
 mod pin;
+mod pkcs11;
+mod publish;
+mod root;
+mod root_file;
+mod sign;
+mod signer;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -28,6 +39,15 @@ enum Command {
     Pin(pin::Arguments),
     Evaluate(evaluate::Arguments),
     Fetch(fetch::Arguments),
+    Keygen(keygen::Arguments),
+    Root(root::Arguments),
+    Sign(sign::SignArguments),
+    Tbs(sign::TbsArguments),
+    Attach(sign::AttachArguments),
+    Bundle(bundle::BundleArguments),
+    Embed(bundle::EmbedArguments),
+    Verify(verify::Arguments),
+    Publish(publish::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -39,14 +59,20 @@ fn main() -> ExitCode {
         }
         Err(e) => e.exit(),
     };
+    let done = |()| ExitCode::SUCCESS;
     let (json, result) = match arguments.command {
-        Command::Pin(arguments) => {
-            (arguments.json, pin::run(&arguments).map(|()| ExitCode::SUCCESS))
-        }
+        Command::Pin(arguments) => (arguments.json, pin::run(&arguments).map(done)),
         Command::Evaluate(arguments) => (arguments.json, evaluate::run(&arguments)),
-        Command::Fetch(arguments) => {
-            (arguments.json, fetch::run(&arguments).map(|()| ExitCode::SUCCESS))
-        }
+        Command::Fetch(arguments) => (arguments.json, fetch::run(&arguments).map(done)),
+        Command::Keygen(arguments) => (arguments.json, keygen::run(&arguments).map(done)),
+        Command::Root(arguments) => (arguments.json(), root::run(&arguments).map(done)),
+        Command::Sign(arguments) => (arguments.json(), sign::sign(&arguments).map(done)),
+        Command::Tbs(arguments) => (arguments.json, sign::tbs(&arguments).map(done)),
+        Command::Attach(arguments) => (arguments.json(), sign::attach(&arguments).map(done)),
+        Command::Bundle(arguments) => (arguments.json, bundle::bundle(&arguments).map(done)),
+        Command::Embed(arguments) => (arguments.json, bundle::embed(&arguments).map(done)),
+        Command::Verify(arguments) => (arguments.json, verify::run(&arguments)),
+        Command::Publish(arguments) => (arguments.json, publish::run(&arguments)),
     };
     match result {
         Ok(code) => code,

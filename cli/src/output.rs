@@ -39,6 +39,35 @@ pub(crate) fn write_file(path: &str, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
+/// Writes a file that must not exist yet, for the owner's eyes alone where it is `private`.
+pub(crate) fn write_new(path: &str, bytes: &[u8], private: bool) -> Result<(), Failure> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if private {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    let mut file = options.open(path).map_err(|e| match e.kind() {
+        io::ErrorKind::AlreadyExists => Failure::output(path, "exists; it is not overwritten"),
+        _ => Failure::output(path, e),
+    })?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| {
+        let _left = std::fs::remove_file(path);
+        Failure::output(path, e)
+    })
+}
+
+/// One line each of a name and a text, for people.
+pub(crate) fn print_words(lines: &[(&str, String)]) -> Result<(), Failure> {
+    let lines: String = lines.iter().map(|(name, text)| format!("{name:<9} {text}\n")).collect();
+    print(lines.as_bytes())
+}
+
+/// A remark that stops nothing.
+pub(crate) fn warn(text: &str) {
+    eprintln!("{} {text}", yellow("warning:"));
+}
+
 pub(crate) fn red(text: &str) -> String {
     coloured("31", text)
 }

@@ -35,10 +35,15 @@ pub use client::{Client, ClientBuilder, Method, Request, Response};
 pub use error::{CertificateFacts, Error, TimeoutPhase, UntrustedReason};
 pub use interception::InterceptionReport;
 pub use pin::{PinSet, SpkiSha256};
-pub use time::parse_rfc3339_utc;
+pub use time::{format_rfc3339_utc, parse_rfc3339_utc};
 pub use tls::{Explanation, PlatformTrust, Roots};
 
 /// The README's Rust is compiled with the documentation tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// And so is that of the other documents.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/pin-sets.md")]
+struct PinSets;

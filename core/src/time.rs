@@ -42,7 +42,7 @@ pub(crate) fn parse_x509(text: &[u8], generalized: bool) -> Option<u64> {
 }
 
 /// `YYYY-MM-DDTHH:MM:SSZ` of seconds since 1970, for people and JSON.
-pub(crate) fn format_rfc3339_utc(seconds: u64) -> String {
+pub fn format_rfc3339_utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // Days to a date of the proleptic Gregorian calendar, by 400-year eras that begin in March.
     let z = days + 719_468;

@@ -13,6 +13,10 @@ fn every_pin_set_of_the_documentation_is_accepted() {
         assert!(!blocks.is_empty(), "{file}");
         for block in blocks {
             let json = block.split("```").next().expect("an end");
+            // A document to be signed is the command line's to check.
+            if json.contains("\"stream\"") {
+                continue;
+            }
             PinSet::parse(json.as_bytes()).unwrap_or_else(|e| panic!("{file}: {e}"));
         }
     }

@@ -12,7 +12,7 @@ use common::*;
 use pinfold_core::pinset::{
     PINSET_TYPE, PinSetUpdater, ROOT_TYPE, Refreshed, UpdateError, UpdateEvent, pae,
 };
-use pinfold_core::{Client, Error, Method, Request, Roots};
+use pinfold_core::{Client, Error, Method, Request, Roots, format_rfc3339_utc};
 use pinfold_testkit::{Event, Testkit};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -23,20 +23,6 @@ const DAY: u64 = 86_400;
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
-}
-
-/// `YYYY-MM-DDTHH:MM:SSZ` of seconds since 1970.
-fn time(at: u64) -> String {
-    let (days, rest) = (at / DAY, at % DAY);
-    let z = days + 719_468;
-    let (era, doe) = (z / 146_097, z % 146_097);
-    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
-    let year = yoe + era * 400 + u64::from(month <= 2);
-    let (h, m, s) = (rest / 3_600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}Z")
 }
 
 /// The owner of the pins: one key for each role.
@@ -77,7 +63,7 @@ impl Owner {
         };
         let payload = json!({
             "schema": 1, "stream": "test", "version": 1, "epoch": 0,
-            "issued": time(now() - 10 * DAY), "expires": time(now() + 700 * DAY),
+            "issued": format_rfc3339_utc(now() - 10 * DAY), "expires": format_rfc3339_utc(now() + 700 * DAY),
             "keys": [key("r", &self.root), key("p", &self.pinset)],
             "roles": {
                 "root": { "keys": ["r"], "threshold": 1 },
@@ -96,7 +82,7 @@ impl Owner {
         let pin = |name: &str| json!({ "sha256": digest(&kit.pki().pin(name)), "at": "leaf" });
         let payload = json!({
             "schema": 1, "stream": "test", "aud": ["test"], "version": version, "epoch": 0,
-            "issued": time(now() - DAY), "expires": time(now() + 60 * DAY), "grace_days": 60,
+            "issued": format_rfc3339_utc(now() - DAY), "expires": format_rfc3339_utc(now() + 60 * DAY), "grace_days": 60,
             "update": { "urls": [], "interval_s": 86_400, "min_interval_s": 3_600 },
             "hosts": [{ "host": HOST, "pins": [pin(name), pin("backup")] }],
         });
@@ -116,7 +102,7 @@ impl Owner {
             "update_urls": [
                 format!("https://{UPDATES}/bundle.json"), "https://other.example.test/bundle.json",
             ],
-            "built": time(now() - 20 * DAY), "allow_block": false,
+            "built": format_rfc3339_utc(now() - 20 * DAY), "allow_block": false,
         })
         .to_string()
         .into_bytes()
@@ -365,8 +351,8 @@ fn a_lapsed_pin_set_leaves_the_decision_to_trust_or_to_the_apps_consent() {
         let payload = STANDARD.decode(document["payload"].as_str().expect("text"));
         serde_json::from_slice(&payload.expect("base64")).expect("JSON")
     };
-    payload["issued"] = json!(time(now() - 9 * DAY));
-    payload["expires"] = json!(time(now() - 4 * DAY));
+    payload["issued"] = json!(format_rfc3339_utc(now() - 9 * DAY));
+    payload["expires"] = json!(format_rfc3339_utc(now() - 4 * DAY));
     payload["hosts"][0]["on_lapse"] = json!("block");
     for (grace, consent, code) in
         [(60, false, Some("pin_mismatch")), (1, false, None), (1, true, Some("pin_set_lapsed"))]

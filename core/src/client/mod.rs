@@ -54,8 +54,7 @@ impl Client {
         ClientBuilder::new(pins)
     }
 
-    /// A client whose pin sets come over the air; see
-    /// [`PinSetUpdater`](crate::pinset::PinSetUpdater).
+    /// A client whose pin sets come over the air; see [`PinSetUpdater`].
     pub fn builder_with(updater: &PinSetUpdater) -> ClientBuilder {
         ClientBuilder::with_source(updater.source())
     }

@@ -1,0 +1,115 @@
+//! `pinfold publish`: the bundle goes out only if nobody is left behind.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use pinfold_core::pinset::{Bundle, Order};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::verify::{App, Trace};
+use crate::{input, output, verify};
+
+/// Put a bundle into a folder, as bundle.json, if every app in the field can take it.
+///
+/// That is replayed from what each version of the app ships with, and from there again for clients
+/// that have taken what the folder holds now. An older bundle than that is refused. Exit code 1:
+/// refused, and the folder is as it was.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  pinfold publish --embedded releases/*.json --bundle bundle.json --to /srv/pins/v1")]
+pub(crate) struct Arguments {
+    /// What a version of the app ships with
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    embedded: Vec<String>,
+    /// What is to be published
+    #[arg(long, value_name = "FILE")]
+    bundle: String,
+    /// The folder that is served
+    #[arg(long, value_name = "DIR")]
+    to: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let apps = verify::apps(&arguments.embedded)?;
+    let bytes = input::read(&arguments.bundle)?;
+    let bundle = Bundle::parse(&bytes).map_err(|e| Failure::rejected(&arguments.bundle, e))?;
+    let folder = Path::new(&arguments.to);
+    if !folder.is_dir() {
+        return Err(Failure::output(&arguments.to, "not a folder"));
+    }
+    let target = folder.join("bundle.json");
+    let target = target.to_str().ok_or_else(|| Failure::output(&arguments.to, "not UTF-8"))?;
+    let published = match Path::new(target).try_exists() {
+        Ok(false) => None,
+        Ok(true) => Some(verify::read_bundle(target)?),
+        Err(e) => return Err(Failure::input(target, e)),
+    };
+
+    if let Some(published) = &published
+        && stream(published) != stream(&bundle)
+    {
+        let reason = format!("of another series, {}", stream(published));
+        return Err(Failure::input(target, reason));
+    }
+
+    let mut traces = Vec::new();
+    let mut older = None;
+    for app in &apps {
+        let (fresh, updated) = replay(app, published.as_ref(), &bundle);
+        if let Some((before, _)) = &updated
+            && fresh.state.order() < *before
+        {
+            older = Some(format!("{target}: what is published is newer"));
+        }
+        traces.push(fresh);
+        traces.extend(updated.map(|(_, trace)| trace.after("the published bundle")));
+    }
+    let stranded = traces.iter().any(Trace::stranded);
+    let now = input::time_or_now("--at", None)?;
+    let refused = stranded || older.is_some();
+    if !refused {
+        output::write_file(target, &bytes)?;
+    }
+    if arguments.json {
+        let all: Vec<_> = traces.iter().map(|trace| trace.to_json(now)).collect();
+        output::print_json(&json!({
+            "published": !refused, "output": target, "reason": older, "traces": all,
+        }))?;
+    } else {
+        verify::report(&traces, now, false)?;
+        let fate = if refused { "refused" } else { "published" };
+        output::print(format!("{fate}  {target}\n").as_bytes())?;
+        if let Some(older) = older {
+            eprintln!("{} {older}", output::red("error:"));
+        }
+    }
+    Ok(ExitCode::from(u8::from(refused)))
+}
+
+/// The series that a bundle says it belongs to.
+fn stream(bundle: &Bundle) -> Value {
+    let pinset = serde_json::from_slice::<Value>(&bundle.pinset.payload);
+    pinset.map(|pinset| pinset["stream"].clone()).unwrap_or_default()
+}
+
+/// How new clients of an app fare, and those that have taken the published bundle, with where that
+/// has brought them. An app that is newer than the published bundle has none of those.
+fn replay(
+    app: &App,
+    published: Option<&Bundle>,
+    bundle: &Bundle,
+) -> (Trace, Option<(Order, Trace)>) {
+    let fresh = app.replay(app.start(), bundle);
+    let updated = published.and_then(|published| {
+        let taken = app.replay(app.start(), published);
+        let moved = taken.accepted() && taken.state != *app.start();
+        moved.then(|| (taken.state.order(), app.replay(&taken.state, bundle)))
+    });
+    (fresh, updated)
+}
