@@ -136,7 +136,7 @@ impl Judge {
         judgement.facts.issuer = crate::name::name_of(Der(end_entity.issuer()));
 
         let wanted = Wanted { policy: pinning, blocked: self.pins.blocked() };
-        let finding = match self.find(presented, &subject, policy, wanted) {
+        let mut finding = match self.find(presented, &subject, policy, wanted) {
             Ok(finding) => finding,
             Err(distrust) => {
                 judgement.trust = Err(distrust);
@@ -149,7 +149,7 @@ impl Judge {
                 judgement.trust = Err(UntrustedReason::Revoked.into());
             }
         }
-        judgement.tried.clone_from(&finding.tried);
+        judgement.tried = std::mem::take(&mut finding.tried);
         if judgement.tried.is_empty() {
             // The end-entity's own key is known without any path.
             judgement.tried.push(wanted.judge(vec![subject.leaf.clone()]));

@@ -56,9 +56,9 @@ fn algorithms() -> &'static WebPkiSupportedAlgorithms {
 }
 
 /// The public web's authorities, as far as they are compiled in.
-fn public_anchors() -> impl Iterator<Item = &'static TrustAnchor<'static>> {
+fn public_anchors() -> &'static [TrustAnchor<'static>] {
     #[cfg(feature = "bundled-roots")]
-    return public_roots().iter().map(|(_, anchor)| anchor);
+    return webpki_roots::TLS_SERVER_ROOTS;
     #[cfg(not(feature = "bundled-roots"))]
-    return std::iter::empty();
+    return &[];
 }

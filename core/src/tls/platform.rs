@@ -26,8 +26,8 @@ const MAX_RUNNING: usize = 128;
 /// manager, or an authority service of the app's own.
 ///
 /// It is called on a thread of Pinfold's, never on the caller's, and waited for no longer than 8
-/// seconds a chain; twice where the pin set blocks a key on the path that it tells.
-/// Whatever it says, the host name, the end-entity's key and the pins are judged by Pinfold.
+/// seconds a chain. Where the pin set blocks a key on its path it is asked once more within them,
+/// with fewer certificates. Whatever it says, the host name, the end-entity's key and the pins are judged by Pinfold.
 pub trait PlatformTrust: fmt::Debug + Send + Sync {
     /// Judges a chain without regard to pins.
     ///

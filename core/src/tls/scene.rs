@@ -65,6 +65,6 @@ fn is_self_signed(fields: &Fields<'_>) -> bool {
 /// Whether a path leads to one of the public web's authorities; none where those are not compiled
 /// in.
 fn public(subject: &Subject<'_>, pool: &[rustls_pki_types::CertificateDer<'_>]) -> Option<bool> {
-    let roots = super::public_anchors().cloned().collect::<Vec<_>>();
-    (!roots.is_empty()).then(|| subject.reaches(pool, &roots))
+    let roots = super::public_anchors();
+    (!roots.is_empty()).then(|| subject.reaches(pool, roots))
 }

@@ -165,15 +165,21 @@ fn a_blocked_public_root_is_found_behind_a_hidden_path() {
     let spec = PinSetSpec { schema: 1, blocked_spki: vec![text], ..PinSetSpec::default() };
     let pins = PinSet::new(spec).expect("a good pin set");
     let chain = kit.pki().chain("public_ca").iter().map(|der| der.to_vec()).collect::<Vec<_>>();
+    // However much else is presented before what it has signed.
+    let mut noisy = vec![chain[0].clone()];
+    noisy.extend(std::iter::repeat_n(kit.pki().certificate("private_root").to_vec(), 150));
+    noisy.push(chain[1].clone());
     let at = parse_rfc3339_utc(at).expect("a time");
-    for system in [
-        SystemTrust::Platform(Platform::new(Arc::new(Yes))),
-        SystemTrust::new(&Roots::Bundled).expect("bundled roots"),
-    ] {
-        let judge = Judge { pins: pins.clone(), deny_unpinned: false, system };
-        let explained = judge.explain("cryptography.io", &chain, at).expect("explained");
-        assert_eq!(explained.outcome, Outcome::BlockedKey(key));
-        assert_eq!(explained.error.expect("refused").code(), "blocked_key");
+    for chain in [chain, noisy] {
+        for system in [
+            SystemTrust::Platform(Platform::new(Arc::new(Yes))),
+            SystemTrust::new(&Roots::Bundled).expect("bundled roots"),
+        ] {
+            let judge = Judge { pins: pins.clone(), deny_unpinned: false, system };
+            let explained = judge.explain("cryptography.io", &chain, at).expect("explained");
+            assert_eq!(explained.outcome, Outcome::BlockedKey(key), "{}", chain.len());
+            assert_eq!(explained.error.expect("refused").code(), "blocked_key");
+        }
     }
 }
 
