@@ -9,10 +9,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::*;
+use pinfold_core::pin::Mode;
 use pinfold_core::pinset::{
     PINSET_TYPE, PinSetUpdater, ROOT_TYPE, Refreshed, UpdateError, UpdateEvent, pae,
 };
-use pinfold_core::{Client, Error, Method, Request, Roots, format_rfc3339_utc};
+use pinfold_core::{CancelToken, Client, Error, Method, Request, Roots, format_rfc3339_utc};
 use pinfold_testkit::{Event, Testkit};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -373,5 +374,79 @@ fn a_lapsed_pin_set_leaves_the_decision_to_trust_or_to_the_apps_consent() {
         kit.server("rsa").publish("/bundle.json", bundle);
         assert_eq!(updater.refresh(), Ok(Refreshed::Updated));
         client_of(&kit, &updater, "backend").get(&url("/")).expect("healed");
+    }
+}
+
+/// What every document of a gradual rollout says of many hosts.
+fn rollout(owner: &Owner, kit: &Testkit, version: u64) -> Value {
+    let document = owner.pinset_document(kit, version, "backend");
+    let payload = STANDARD.decode(document["payload"].as_str().expect("text")).expect("base64");
+    let mut payload: Value = serde_json::from_slice(&payload).expect("JSON");
+    let entry = payload["hosts"][0].clone();
+    let hosts = (0..40).map(|i| {
+        let mut entry = entry.clone();
+        entry["host"] = json!(format!("h{i}.example.test"));
+        entry["enforce_percent"] = json!(50);
+        entry
+    });
+    payload["hosts"] = hosts.collect();
+    Owner::envelope(PINSET_TYPE, &payload, "p", &owner.pinset)
+}
+
+#[test]
+fn a_devices_share_of_a_rollout_stays_when_the_app_is_updated() {
+    let (kit, owner) = (kit(), Owner::new());
+    let folder = folder("rollout");
+    let start = |version: u64| {
+        let embedded = owner.embedded(&kit, version, "backend");
+        let mut embedded: Value = serde_json::from_slice(&embedded).expect("JSON");
+        embedded["pinset"] = rollout(&owner, &kit, version);
+        updater(&kit, embedded.to_string().as_bytes(), Some(folder.clone()))
+    };
+    let modes = |updater: &PinSetUpdater| {
+        updater.pins().hosts().iter().map(pinfold_core::pin::HostPolicy::mode).collect::<Vec<_>>()
+    };
+    let first = start(1);
+    let bundle = json!({ "bundle": 1, "roots": [], "pinset": rollout(&owner, &kit, 1) });
+    kit.server("rsa").publish("/bundle.json", bundle.to_string());
+    assert_eq!(first.refresh(), Ok(Refreshed::Unchanged));
+    let before = modes(&first);
+    assert!(before.contains(&Mode::Enforce) && before.contains(&Mode::ReportOnly));
+    let updated = start(9);
+    assert_eq!(updated.status().order.pinset, 9);
+    assert_eq!(modes(&updated), before);
+}
+
+#[test]
+fn a_call_that_waits_for_a_pin_set_can_be_cancelled_and_ends_in_time() {
+    let (kit, owner) = (kit(), Owner::new());
+    let mut embedded: Value =
+        serde_json::from_slice(&owner.embedded(&kit, 1, "backend")).expect("JSON");
+    embedded["update_urls"] = json!([format!("https://{UPDATES}/hang")]);
+    for cancelled in [true, false] {
+        let updater = updater(&kit, embedded.to_string().as_bytes(), None);
+        let client = client_of(&kit, &updater, "rotated");
+        let cancel = CancelToken::new();
+        kit.server("rsa").clear();
+        let request = Request::new(Method::Get, &url("/")).expect("a request");
+        let request = match cancelled {
+            true => request,
+            false => request.timeout(std::time::Duration::from_millis(500)).expect("a timeout"),
+        };
+        let (done, result) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| done.send(client.send_cancellable(&request, &cancel)));
+            let asked =
+                |events: &[Event]| events.iter().any(|e| matches!(e, Event::Request { .. }));
+            kit.server("rsa").wait_for(asked, PATIENCE).expect("a fetch");
+            if cancelled {
+                cancel.cancel();
+            }
+            // Far less than what an update may take.
+            let ended = result.recv_timeout(std::time::Duration::from_secs(4)).expect("at once");
+            // The mismatch is the reason, whatever ended the wait.
+            assert_eq!(ended.expect_err("not pinned").code(), "pin_mismatch");
+        });
+        kit.server("rsa").drop_connections();
     }
 }

@@ -58,6 +58,11 @@ impl Limits {
         }
     }
 
+    /// When the call has to be done.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
     fn timed_out(&self, phase: ureq::Timeout, host: &str) -> Error {
         let (phase, after) = match phase {
             ureq::Timeout::Connect => (TimeoutPhase::Connect, self.connect_timeout),

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 pub use builder::ClientBuilder;
 pub use request::{Method, Request};
 pub use response::Response;
-pub(crate) use source::{PinSource, WeakClient};
+pub(crate) use source::{Patience, PinSource, WeakClient};
 
 use crate::cancel::CancelToken;
 use crate::error::Error;
@@ -141,8 +141,9 @@ impl Client {
     ) -> Result<Response, Error> {
         let host = request.target.host();
         let source = self.0.settings.source.as_deref();
+        let patience = Patience { deadline: limits.deadline(), cancel };
         if let Some(source) = source {
-            source.prepare(host);
+            source.prepare(host, &patience);
         }
         let mut retried = false;
         let mut renewed = false;
@@ -152,7 +153,7 @@ impl Client {
             }
             let generation = self.generation();
             let (result, may_retry) =
-                generation.exchange(request, limits, first && !retried, cancel);
+                generation.exchange(request, limits, first && !retried && !renewed, cancel);
             // A pooled connection that the server closed just then: nobody has seen an answer, and
             // asking again changes nothing (RFC 9112 §9.3.1).
             if may_retry && !retried && request.method.is_idempotent() {
@@ -162,7 +163,7 @@ impl Client {
             // Nothing has been sent, so any method may be tried again.
             if let (Err(Error::PinMismatch(_)), Some(source), false) = (&result, source, renewed) {
                 renewed = true;
-                if source.renew(host, &generation.pins()) {
+                if source.renew(host, &generation.pins(), &patience) {
                     continue;
                 }
             }

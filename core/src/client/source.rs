@@ -1,8 +1,10 @@
 //! Pin sets that come over the air, as a client sees them.
 
 use std::sync::Weak;
+use std::time::Instant;
 
 use super::{Client, Inner};
+use crate::cancel::CancelToken;
 use crate::pin::{HostName, PinSet};
 
 /// Where a client's pin sets come from, if not from its builder alone.
@@ -12,14 +14,20 @@ pub(crate) trait PinSource: Send + Sync {
 
     /// Called before each request: what is due is begun elsewhere, and an entry that has lapsed is
     /// worth a short wait.
-    fn prepare(&self, host: &HostName);
+    fn prepare(&self, host: &HostName, patience: &Patience<'_>);
 
     /// Called after a mismatch under `used`, when nothing of the request has been sent: whether the
     /// host's policy is another one by now, so that one more handshake makes sense.
-    fn renew(&self, host: &HostName, used: &PinSet) -> bool;
+    fn renew(&self, host: &HostName, used: &PinSet, patience: &Patience<'_>) -> bool;
 
     /// Has `client` told of every pin set to come.
     fn attach(&self, client: WeakClient);
+}
+
+/// For how long a call waits for a pin set.
+pub(crate) struct Patience<'a> {
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) cancel: &'a CancelToken,
 }
 
 /// A client that may be gone.
@@ -31,9 +39,11 @@ impl WeakClient {
         Self(std::sync::Arc::downgrade(&client.0))
     }
 
-    /// Puts a pin set into force; false where there is no client any more.
+    /// Puts a pin set into force, unless it is already; false where there is no client any more.
     pub(crate) fn replace_pins(&self, pins: &PinSet) -> bool {
         let client = self.0.upgrade().map(Client);
-        client.is_some_and(|client| client.replace_pins(pins.clone()).is_ok())
+        client.is_some_and(|client| {
+            client.pins().is_same(pins) || client.replace_pins(pins.clone()).is_ok()
+        })
     }
 }

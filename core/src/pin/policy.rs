@@ -170,6 +170,11 @@ impl PinSet {
         Self(Arc::new(inner))
     }
 
+    /// Whether both are one pin set, not only equal ones.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The time that counts when the device's clock says `now`.
     pub(crate) fn effective_now(&self, now: u64) -> u64 {
         now.max(self.0.floor)

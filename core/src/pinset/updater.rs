@@ -17,9 +17,10 @@ use super::enforcement::{Freshness, freshness, in_force};
 use super::kept::Kept;
 use super::rejection::{Cause, Rejection};
 use super::store::{Stamp, Store, Written};
-use crate::client::{Client, Method, PinSource, Request, WeakClient};
+use crate::cancel::{CancelToken, Wake};
+use crate::client::{Client, Method, Patience, PinSource, Request, WeakClient};
 use crate::error::Error;
-use crate::pin::{HostName, PinSet, PinSetSpec};
+use crate::pin::{HostName, HostPolicy, PinSet, PinSetSpec};
 use crate::tls::Roots;
 
 /// The most that a mismatch makes its request wait for another pin set.
@@ -297,6 +298,12 @@ impl Inner {
         let mut live = self.live();
         live.stamp = stored.stamp;
         let Some(content) = stored.content else { return false };
+        // The device's share of a rollout stays, whatever becomes of the document.
+        if let Ok((kept, _)) = Kept::parse(&content) {
+            live.kept.install_id = kept.install_id;
+            let state = live.state.clone();
+            self.adopt(&mut live, state);
+        }
         match self.verify(&content) {
             Ok((state, kept)) => {
                 let interval = Duration::from_secs(state.pinset().update().interval);
@@ -304,14 +311,7 @@ impl Inner {
                 let age = age.map_or(interval, Duration::from_secs);
                 live.due = Instant::now() + interval.saturating_sub(age);
                 live.kept = kept;
-                let newer = state.order() > live.state.order();
-                if newer {
-                    self.adopt(&mut live, state);
-                } else {
-                    let state = live.state.clone();
-                    self.adopt(&mut live, state);
-                }
-                newer
+                self.adopt_if_newer(&mut live, state)
             }
             Err(rejection) => {
                 drop(live);
@@ -335,6 +335,14 @@ impl Inner {
         live.state = state;
     }
 
+    fn adopt_if_newer(&self, live: &mut Live, state: State) -> bool {
+        let newer = state.order() > live.state.order();
+        if newer {
+            self.adopt(live, state);
+        }
+        newer
+    }
+
     fn is_due(&self) -> bool {
         Instant::now() >= self.live().due
     }
@@ -353,10 +361,11 @@ impl Inner {
         }
     }
 
-    /// Waits for the fetch of this number to end, until `until`.
-    fn wait(&self, awaited: u64, until: Instant) {
+    /// Waits for the fetch of this number to end, until `until` or a cancellation, which wakes
+    /// everybody that waits.
+    fn wait(&self, awaited: u64, until: Instant, cancel: &CancelToken) {
         let mut flight = lock(&self.flight);
-        while flight.landed < awaited {
+        while flight.landed < awaited && !cancel.is_cancelled() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -406,21 +415,37 @@ impl Inner {
         match response.status() {
             200 => {}
             304 if etag.is_some() => {
-                self.live().kept.checked = Some(now());
+                let mut live = self.live();
+                live.kept.checked = Some(now());
+                let content = live.kept.with(&live.state.to_bundle());
+                drop(live);
+                self.persist(&content);
                 return Ok(Refreshed::Unchanged);
             }
             status => return Err(UpdateError::Unavailable(format!("{url}: status {status}"))),
         }
         let etag = response.header("etag").filter(|etag| etag.len() <= 256).map(str::to_owned);
         let state = self.live().state.clone();
-        let accepted = Bundle::parse(response.body())
-            .and_then(|bundle| accept(&state, &bundle, &self.embedded.audience));
-        let accepted = accepted.map_err(|rejection| {
+        let rejected = |rejection: Rejection| {
             let url = Some(url.to_owned());
             self.tell(&UpdateEvent::Rejected { url, rejection: rejection.clone() });
             UpdateError::Rejected(rejection)
-        })?;
+        };
+        let bundle = Bundle::parse(response.body()).map_err(rejected)?;
+        let audience = &self.embedded.audience;
+        let mut accepted = accept(&state, &bundle, audience).map_err(rejected)?;
         let mut live = self.live();
+        // What another process has stored may have been taken over meanwhile: never back.
+        if live.state != state {
+            let judged = accept(&live.state, &bundle, audience);
+            accepted = match judged {
+                Ok(accepted) => accepted,
+                Err(rejection) => {
+                    drop(live);
+                    return Err(rejected(rejection));
+                }
+            };
+        }
         live.kept.checked = Some(now());
         live.kept.etag = etag;
         let before = live.state.clone();
@@ -449,8 +474,7 @@ impl Inner {
         match store.write(content, order) {
             Ok(Written::Kept(stored)) => {
                 if let Some(Ok((state, _))) = stored.content.map(|disk| self.verify(&disk)) {
-                    let mut live = self.live();
-                    self.adopt(&mut live, state);
+                    self.adopt_if_newer(&mut self.live(), state);
                 }
             }
             Ok(Written::Done(stamp)) => self.live().stamp = stamp,
@@ -537,20 +561,29 @@ impl Drop for Landing {
     }
 }
 
+impl Wake for Inner {
+    fn wake(&self) {
+        // Under the lock, so that nobody is between looking and waiting.
+        drop(lock(&self.flight));
+        self.landed.notify_all();
+    }
+}
+
 impl PinSource for PinSetUpdater {
     fn pins(&self) -> PinSet {
         Self::pins(self)
     }
 
-    fn prepare(&self, host: &HostName) {
-        let lapses = {
+    fn prepare(&self, host: &HostName, patience: &Patience<'_>) {
+        let (lapsed, due) = {
             let live = self.0.live();
-            live.pins.policy(host).and_then(crate::pin::HostPolicy::expires)
+            let lapses = live.pins.policy(host).and_then(HostPolicy::expires);
+            let now = live.pins.effective_now(now());
+            (lapses.is_some_and(|at| now >= at), Instant::now() >= live.due)
         };
-        let floor = self.pins().effective_now(now());
-        if lapses.is_some_and(|at| floor >= at) {
-            self.forced();
-        } else if self.0.is_due() {
+        if lapsed {
+            self.forced(patience);
+        } else if due {
             let mut flight = lock(&self.0.flight);
             if !flight.flying {
                 flight.flying = true;
@@ -560,10 +593,10 @@ impl PinSource for PinSetUpdater {
         }
     }
 
-    fn renew(&self, host: &HostName, used: &PinSet) -> bool {
+    fn renew(&self, host: &HostName, used: &PinSet, patience: &Patience<'_>) -> bool {
         let changed = || used.policy(host) != self.pins().policy(host);
         if !changed() {
-            self.forced();
+            self.forced(patience);
         }
         changed()
     }
@@ -577,15 +610,20 @@ impl PinSource for PinSetUpdater {
 }
 
 impl PinSetUpdater {
-    /// A fetch that somebody waits for, if fetches are not too frequent already, for a few seconds.
-    fn forced(&self) {
+    /// A fetch that a call waits for, if fetches are not too frequent already: for a few seconds, and
+    /// no longer than the call may take.
+    fn forced(&self, patience: &Patience<'_>) {
         let until = Instant::now() + MISMATCH_WAIT;
+        let until = patience.deadline.map_or(until, |deadline| deadline.min(until));
+        patience.cancel.watch(&self.0);
         let mut flight = lock(&self.0.flight);
         let awaited = flight.landed + 1;
         if flight.flying {
             drop(flight);
         } else {
             if !self.0.may_force() {
+                drop(flight);
+                patience.cancel.unwatch(&self.0);
                 return;
             }
             // Whoever comes next waits for this one.
@@ -593,7 +631,8 @@ impl PinSetUpdater {
             drop(flight);
             self.in_background();
         }
-        self.0.wait(awaited, until);
+        self.0.wait(awaited, until, patience.cancel);
+        patience.cancel.unwatch(&self.0);
     }
 
     /// Flies on a thread of its own; the caller has begun the flight.
