@@ -427,7 +427,7 @@ fn a_call_that_waits_for_a_pin_set_can_be_cancelled_and_ends_in_time() {
         let updater = updater(&kit, embedded.to_string().as_bytes(), None);
         let client = client_of(&kit, &updater, "rotated");
         let cancel = CancelToken::new();
-        kit.server("rsa").clear();
+        kit.server("rotated").clear();
         let request = Request::new(Method::Get, &url("/")).expect("a request");
         let request = match cancelled {
             true => request,
@@ -436,9 +436,9 @@ fn a_call_that_waits_for_a_pin_set_can_be_cancelled_and_ends_in_time() {
         let (done, result) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             scope.spawn(|| done.send(client.send_cancellable(&request, &cancel)));
-            let asked =
-                |events: &[Event]| events.iter().any(|e| matches!(e, Event::Request { .. }));
-            kit.server("rsa").wait_for(asked, PATIENCE).expect("a fetch");
+            // It has met the mismatch, and waits or is about to.
+            let told = |events: &[Event]| events.iter().any(|e| matches!(e, Event::Alert { .. }));
+            kit.server("rotated").wait_for(told, PATIENCE).expect("an alert");
             if cancelled {
                 cancel.cancel();
             }
