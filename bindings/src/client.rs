@@ -1,10 +1,12 @@
 //! The client, as Swift and everything that is called rarely see it. Kotlin's requests go through
 //! `hot.rs` with the same heads.
 
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use pinfold_core::client::ClientBuilder;
 use pinfold_core::pin::Outcome;
 use pinfold_core::{CancelToken, Error, Method, Request};
 
@@ -13,12 +15,15 @@ use crate::failure::{Failure, PinfoldFailure};
 use crate::hot;
 use crate::pins::{PinAt, PinSet, PinState};
 use crate::trust::{Foreign, PlatformTrust};
+use crate::updates::PinSetUpdater;
 
 /// What a client can be told; times in milliseconds.
 #[derive(Clone, Debug, uniffi::Record)]
 pub struct ClientSettings {
     /// Whether hosts without a policy are refused.
     pub deny_unpinned: bool,
+    /// Whether requests in flight end when a new pin set withdraws their pin.
+    pub abort_withdrawn: bool,
     /// The authorities behind `SystemAndPin`.
     pub roots: Roots,
     /// For name lookup, TCP and TLS together.
@@ -127,6 +132,15 @@ pub enum Pinning {
         /// The failure that `enforce` would have been.
         mismatch: Failure,
     },
+    /// No pin matched, but an authority that may inspect the connection has issued the certificate.
+    Inspected {
+        /// The pin set's entry.
+        rule: String,
+        /// The authority's id.
+        authority: String,
+        /// The failure that it would have been.
+        mismatch: Failure,
+    },
     /// The entry switches pinning off.
     Off {
         /// The pin set's entry.
@@ -175,9 +189,19 @@ impl Client {
         settings: ClientSettings,
         trust: Option<Arc<dyn PlatformTrust>>,
     ) -> Result<Arc<Self>, PinfoldFailure> {
-        let client = build(&pins, settings, trust)?;
-        let id = hot::register(client.clone());
-        Ok(Arc::new(Self { client, id }))
+        let client = build(pinfold_core::Client::builder(pins.0.clone()), settings, trust)?;
+        Ok(Self::registered(client))
+    }
+
+    /// A client whose pin sets come from `updater`.
+    #[uniffi::constructor]
+    pub fn updated(
+        updater: Arc<PinSetUpdater>,
+        settings: ClientSettings,
+        trust: Option<Arc<dyn PlatformTrust>>,
+    ) -> Result<Arc<Self>, PinfoldFailure> {
+        let client = build(pinfold_core::Client::builder_with(&updater.0), settings, trust)?;
+        Ok(Self::registered(client))
     }
 
     /// Names the client to the hot path; never used for another one.
@@ -223,6 +247,13 @@ impl Client {
     }
 }
 
+impl Client {
+    fn registered(client: pinfold_core::Client) -> Arc<Self> {
+        let id = hot::register(client.clone());
+        Arc::new(Self { client, id })
+    }
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
         self.close();
@@ -245,7 +276,7 @@ pub(crate) fn execute(
 }
 
 /// A panic turned into an error: the client's locks survive it, and nothing else is shared.
-fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(Error::Internal { reason: "a panic".into() }))
 }
@@ -273,6 +304,7 @@ fn response_head(response: &pinfold_core::Response) -> ResponseHead {
     };
     let verdict = response.verdict();
     let rule = verdict.facts.rule.clone().unwrap_or_default();
+    let mismatch = || Error::PinMismatch(Box::new(verdict.facts.clone())).into();
     let pinning = match &verdict.outcome {
         Outcome::Match(matched) => Pinning::Matched {
             rule,
@@ -281,9 +313,10 @@ fn response_head(response: &pinfold_core::Response) -> ResponseHead {
             state: matched.state.into(),
         },
         // No response comes over a blocked key.
-        Outcome::NoMatch | Outcome::BlockedKey(_) => Pinning::ReportOnly {
-            mismatch: Error::PinMismatch(Box::new(verdict.facts.clone())).into(),
-        },
+        Outcome::NoMatch | Outcome::BlockedKey(_) => Pinning::ReportOnly { mismatch: mismatch() },
+        Outcome::Inspected(id) => {
+            Pinning::Inspected { rule, authority: id.clone(), mismatch: mismatch() }
+        }
         Outcome::Off => Pinning::Off { rule },
         Outcome::Lapsed => Pinning::Lapsed { rule },
         Outcome::NotPinned => Pinning::NotPinned,
@@ -297,21 +330,14 @@ fn response_head(response: &pinfold_core::Response) -> ResponseHead {
 }
 
 fn build(
-    pins: &PinSet,
+    builder: ClientBuilder,
     settings: ClientSettings,
     trust: Option<Arc<dyn PlatformTrust>>,
 ) -> Result<pinfold_core::Client, Error> {
-    let roots = match settings.roots {
-        Roots::System => match trust {
-            Some(trust) => pinfold_core::Roots::Platform(Arc::new(Foreign(trust))),
-            None => pinfold_core::Roots::System,
-        },
-        Roots::Bundled => pinfold_core::Roots::Bundled,
-        Roots::Only { certificates } => pinfold_core::Roots::Only(certificates),
-    };
-    let mut builder = pinfold_core::Client::builder(pins.0.clone())
+    let mut builder = builder
         .deny_unpinned(settings.deny_unpinned)
-        .roots(roots)
+        .abort_withdrawn(settings.abort_withdrawn)
+        .roots(settings.roots.with_trust(trust))
         .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
         .timeout(Duration::from_millis(settings.timeout_ms))
         .max_response_bytes(settings.max_response_bytes)
@@ -319,12 +345,37 @@ fn build(
     if let Some(user_agent) = settings.user_agent {
         builder = builder.user_agent(user_agent);
     }
-    for (i, to) in settings.connect_to.iter().enumerate() {
-        let address = to.address.parse().map_err(|_| Error::InvalidConfig {
-            field: format!("connect_to[{i}]"),
-            reason: "its address is not IP:PORT".into(),
-        })?;
-        builder = builder.connect_to(&to.host, to.port, address);
+    for (host, port, address) in ConnectTo::parse_all(&settings.connect_to)? {
+        builder = builder.connect_to(host, port, address);
     }
     builder.build()
+}
+
+impl Roots {
+    /// `System` is what `trust` says, where there is one.
+    pub(crate) fn with_trust(self, trust: Option<Arc<dyn PlatformTrust>>) -> pinfold_core::Roots {
+        match (self, trust) {
+            (Self::System, Some(trust)) => pinfold_core::Roots::Platform(Arc::new(Foreign(trust))),
+            (Self::System, None) => pinfold_core::Roots::System,
+            (Self::Bundled, _) => pinfold_core::Roots::Bundled,
+            (Self::Only { certificates }, _) => pinfold_core::Roots::Only(certificates),
+        }
+    }
+}
+
+impl ConnectTo {
+    pub(crate) fn parse_all(all: &[Self]) -> Result<Vec<(&str, u16, SocketAddr)>, Error> {
+        let parse = |(i, to): (usize, &'_ Self)| match to.address.parse() {
+            Ok(address) => Ok((i, address)),
+            Err(_) => Err(Error::InvalidConfig {
+                field: format!("connect_to[{i}]"),
+                reason: "its address is not IP:PORT".into(),
+            }),
+        };
+        let addresses = all.iter().enumerate().map(parse).collect::<Result<Vec<_>, _>>()?;
+        Ok(addresses
+            .into_iter()
+            .map(|(i, address)| (&*all[i].host, all[i].port, address))
+            .collect())
+    }
 }

@@ -39,6 +39,8 @@ pub struct Explanation {
 pub enum Verdict {
     /// The pin set blocks a key on every valid path.
     BlockedKey,
+    /// No pin is on any valid path, but an authority that may inspect the connection is.
+    Inspected,
     /// The entry's time is over.
     Lapsed,
     /// A pin is on the path.
@@ -142,6 +144,7 @@ impl From<Core> for Explanation {
             allowed: core.decision == pin::Decision::Allow,
             verdict: match &core.outcome {
                 pin::Outcome::BlockedKey(_) => Verdict::BlockedKey,
+                pin::Outcome::Inspected(_) => Verdict::Inspected,
                 pin::Outcome::Lapsed => Verdict::Lapsed,
                 pin::Outcome::Match(_) => Verdict::Match,
                 pin::Outcome::NoMatch => Verdict::NoMatch,

@@ -14,6 +14,7 @@ pub mod hot;
 mod interception;
 mod pins;
 mod trust;
+mod updates;
 
 pub use client::{
     Call, Client, ClientSettings, ConnectTo, Pinning, RequestHead, ResponseHead, Roots,
@@ -26,5 +27,10 @@ pub use failure::{Failure, PinfoldFailure, error_codes};
 pub use interception::{Evidence, Interception, interception_kinds};
 pub use pins::{HostSpec, Mode, PinAt, PinSet, PinSetSpec, PinSpec, PinState, Trust};
 pub use trust::{PlatformTrust, TrustFailure, TrustedPath};
+pub use updates::{
+    Freshness, ListenerFailure, ManagedConfiguration, PinSetFailure, PinSetOrder, PinSetStatus,
+    PinSetUpdater, Refreshed, UpdateEvent, UpdateFailure, UpdateListener, UpdaterSettings,
+    update_codes,
+};
 
 uniffi::setup_scaffolding!("pinfold");

@@ -91,6 +91,8 @@ impl fmt::Debug for Foreign {
 impl pinfold_core::PlatformTrust for Foreign {
     fn verify(&self, question: &TrustQuestion) -> Result<Path, UntrustedReason> {
         let path = self.0.verify(question.chain.clone(), question.host.clone())?;
-        Ok(Path { certificates: path.certificates, added_authority: path.added_authority })
+        let TrustedPath { certificates, added_authority } = path;
+        // Neither Android nor iOS says who has added it.
+        Ok(Path { certificates, added_authority, added_by_admin: None })
     }
 }

@@ -27,6 +27,7 @@ fn client(kit: &Testkit) -> Arc<Client> {
     );
     let settings = ClientSettings {
         deny_unpinned: true,
+        abort_withdrawn: false,
         roots: Roots::Only { certificates: vec![kit.pki().certificate("root").to_vec()] },
         connect_timeout_ms: 10_000,
         timeout_ms: 20_000,

@@ -133,9 +133,12 @@ fn report(response: &Response, json: bool) {
             let pinned = output::green("pinned:");
             eprintln!("{pinned} {} ({place}), status {status}", matched.pin);
         }
-        // No response comes over a blocked key.
-        outcome
-        @ (Outcome::BlockedKey(_) | Outcome::Lapsed | Outcome::NotPinned | Outcome::Off) => {
+        // No response comes over a blocked key, and nobody inspects this client.
+        outcome @ (Outcome::BlockedKey(_)
+        | Outcome::Inspected(_)
+        | Outcome::Lapsed
+        | Outcome::NotPinned
+        | Outcome::Off) => {
             let warning = output::yellow("not pinned:");
             eprintln!("{warning} {}, status {status}", name(outcome));
         }

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::http::{Request, Response};
-use crate::{Server, Testkit};
+use crate::owner::edited;
+use crate::{Owner, Server, Testkit};
 
 const DEFAULT_TIMEOUT_MS: u64 = 5000;
 
@@ -100,6 +101,14 @@ fn route(testkit: &Testkit, request: &Request) -> Result<Response, Response> {
             server()?.publish(&required(request, "path")?, request.body.clone());
             done()
         }
+        ("POST", "/embed") => {
+            Response::json(200, &testkit.owner().embedded(&payload(testkit, request)?))
+        }
+        ("POST", "/sign") => {
+            let bundle = testkit.owner().bundle(&payload(testkit, request)?);
+            server()?.publish("/bundle.json", bundle);
+            done()
+        }
         ("POST", "/quit") => done(),
         (method, path) => return Err(error(404, &format!("no {method} {path}"))),
     })
@@ -116,6 +125,21 @@ fn info(testkit: &Testkit) -> Value {
         "pins": pki.pins().collect::<BTreeMap<_, _>>(),
         "chains": pki.chain_names().collect::<Vec<_>>(),
     })
+}
+
+/// The pin set that a request asks for.
+fn payload(testkit: &Testkit, request: &Request) -> Result<Value, Response> {
+    let names = required(request, "pins")?;
+    let names = names.split(',').collect::<Vec<_>>();
+    if let Some(name) = names.iter().find(|name| testkit.pki().pins().all(|pin| pin.0 != **name)) {
+        return Err(error(404, &format!("no pin {name}")));
+    }
+    let edits = match request.body.as_slice() {
+        [] => Ok(Map::new()),
+        body => serde_json::from_slice(body),
+    };
+    let edits = edits.map_err(|e| error(400, &format!("the body: {e}")))?;
+    Ok(edited(Owner::payload(testkit.pki(), number(request, "version", 1)?, &names), edits))
 }
 
 fn wait(server: &Server, request: &Request) -> Result<Response, Response> {

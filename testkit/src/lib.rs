@@ -93,12 +93,15 @@
 //! | `POST /drop?server=NAME` | closes the open connections |
 //! | `POST /present?server=NAME&chain=OTHER` | presents another chain from now on |
 //! | `POST /publish?server=NAME&path=PATH` | answers that path with the request's body from now on |
+//! | `POST /embed?version=N&pins=A,B` | what an app is built with (see [`Owner`]), pinning these certificates; the body's members replace those of the pin set |
+//! | `POST /sign?version=N&pins=A,B&server=NAME` | publishes such a pin set at `/bundle.json` of a server |
 //! | `POST /quit` | ends the process |
 
 mod connection;
 mod control;
 mod event;
 mod http;
+mod owner;
 mod paths;
 mod persona;
 mod pki;
@@ -110,6 +113,7 @@ use std::sync::Arc;
 
 pub use control::Control;
 pub use event::Event;
+pub use owner::Owner;
 pub use pki::Pki;
 pub use server::Server;
 
@@ -117,6 +121,7 @@ pub use server::Server;
 #[derive(Debug)]
 pub struct Testkit {
     pki: Arc<Pki>,
+    owner: Owner,
     servers: BTreeMap<&'static str, Server>,
 }
 
@@ -130,12 +135,18 @@ impl Testkit {
         let pki = Arc::new(Pki::generate());
         let servers = persona::Persona::all(&pki).into_iter();
         let servers = servers.map(|persona| Ok((persona.name, Server::start(persona)?)));
-        Ok(Self { servers: servers.collect::<io::Result<_>>()?, pki })
+        let owner = Owner::new();
+        Ok(Self { servers: servers.collect::<io::Result<_>>()?, owner, pki })
     }
 
     /// The certificates and their pins.
     pub fn pki(&self) -> &Pki {
         &self.pki
+    }
+
+    /// Who signs pin sets.
+    pub fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     /// A server.

@@ -39,6 +39,7 @@ pub struct ClientBuilder {
 pub(super) struct Settings {
     pub(super) source: Option<Arc<dyn PinSource>>,
     pub(super) deny_unpinned: bool,
+    pub(super) abort_withdrawn: bool,
     pub(super) roots: Roots,
     pub(super) connect_timeout: Duration,
     pub(super) timeout: Duration,
@@ -59,6 +60,7 @@ impl ClientBuilder {
         let settings = Settings {
             source: None,
             deny_unpinned: true,
+            abort_withdrawn: false,
             roots: Roots::System,
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
@@ -81,6 +83,14 @@ impl ClientBuilder {
     /// system's trust alone.
     pub fn deny_unpinned(mut self, deny: bool) -> Self {
         self.settings.deny_unpinned = deny;
+        self
+    }
+
+    /// Whether requests in flight end at once, with `pin_mismatch`, when a new pin set withdraws the
+    /// pin that their connection was accepted for; `false` by default: they end as they began, and
+    /// the next ones meet the new pin set. A request that was ended may have reached its server.
+    pub fn abort_withdrawn(mut self, abort: bool) -> Self {
+        self.settings.abort_withdrawn = abort;
         self
     }
 

@@ -16,7 +16,7 @@ use crate::error::{Error, TimeoutPhase};
 use crate::pin::PinSet;
 use crate::tls::{
     Call, Explanation, Gate, LateResolver, PinnedConnector, PinningVerifier, Refusal, SystemTrust,
-    provider,
+    Withdrawn, provider,
 };
 
 /// ureq's default buffers cost 512 KB a connection; these hold the largest head we send or take.
@@ -30,6 +30,16 @@ pub(super) struct Generation {
     verifier: Arc<PinningVerifier>,
     deny_unpinned: bool,
     gate: Gate,
+}
+
+/// Whether a request that failed may be sent once more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retry {
+    Never,
+    /// Its connection turned out to be dead before it was answered.
+    IfIdempotent,
+    /// The handshake met no pin, and nothing of the request has been sent.
+    UnderOtherPins,
 }
 
 /// What a call may use up.
@@ -78,7 +88,10 @@ impl Generation {
         settings: &Settings,
         system: SystemTrust,
     ) -> Result<Self, Error> {
-        let verifier = Arc::new(PinningVerifier::with_system(pins, system, settings.deny_unpinned));
+        let managed = settings.source.as_ref().and_then(|source| source.managed());
+        let deny_unpinned = settings.deny_unpinned;
+        let verifier = PinningVerifier::with_system(pins, system, deny_unpinned, managed);
+        let verifier = Arc::new(verifier);
         let mut tls = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|e| Error::Internal { reason: e.to_string() })?
@@ -113,7 +126,7 @@ impl Generation {
             .max_idle_age(Duration::from_secs(60))
             .build();
         let agent = ureq::Agent::with_parts(config, connector, LateResolver);
-        Ok(Self { agent, verifier, deny_unpinned: settings.deny_unpinned, gate })
+        Ok(Self { agent, verifier, deny_unpinned, gate })
     }
 
     pub(super) fn pins(&self) -> PinSet {
@@ -129,35 +142,49 @@ impl Generation {
         self.verifier.judge().explain(host, chain, at)
     }
 
-    /// Closes what is idle and lets nothing back in.
-    pub(super) fn retire(&self) {
-        self.gate.shut();
+    /// Closes what is idle and lets nothing back in; what is in use and `withdrawn` ends at once.
+    pub(super) fn retire(&self, withdrawn: Option<Withdrawn>) {
+        self.gate.shut(withdrawn);
     }
 
     /// Lets go of every connection, too.
     pub(super) fn close(&self) {
-        self.gate.shut();
+        self.gate.shut(None);
         self.agent.clone().shutdown();
     }
 
-    /// The response, and whether the request may be sent once more because its connection turned
-    /// out to be dead before it was answered.
+    /// The response, and whether the request may be sent once more.
     pub(super) fn exchange(
         &self,
         request: &Request,
         limits: &Limits,
         first: bool,
         cancel: &CancelToken,
-    ) -> (Result<Response, Error>, bool) {
+    ) -> (Result<Response, Error>, Retry) {
         let host = request.target.host();
         if self.deny_unpinned && self.verifier.pins().policy(host).is_none() {
-            return (Err(Error::HostNotPinned { host: host.to_string() }), false);
+            return (Err(Error::HostNotPinned { host: host.to_string() }), Retry::Never);
         }
         let call = Call::new(cancel.clone());
         let result = call.scope(|| self.send(request, limits, first, &call));
+        let verdict = call.verdict.borrow();
         let dead = call.reused.get() && !call.answered.get();
-        let may_retry = dead && matches!(result, Err(Error::ConnectionLost { .. }));
-        (result, may_retry)
+        match (result, verdict.as_deref()) {
+            (Err(Error::PinMismatch(facts)), None) => {
+                (Err(Error::PinMismatch(facts)), Retry::UnderOtherPins)
+            }
+            (Err(error), Some(verdict))
+                if !cancel.is_cancelled() && self.gate.has_withdrawn(verdict) =>
+            {
+                let lost = matches!(error, Error::ConnectionLost { .. });
+                let retry = if dead && lost { Retry::IfIdempotent } else { Retry::Never };
+                (Err(Error::PinMismatch(Box::new(verdict.facts.clone()))), retry)
+            }
+            (Err(lost @ Error::ConnectionLost { .. }), _) if dead => {
+                (Err(lost), Retry::IfIdempotent)
+            }
+            (result, _) => (result, Retry::Never),
+        }
     }
 
     fn send(
@@ -206,7 +233,8 @@ impl Generation {
             body: Vec::new(),
             verdict: call
                 .verdict
-                .take()
+                .borrow()
+                .clone()
                 .ok_or_else(|| Error::Internal { reason: "a response without a verdict".into() })?,
         };
         let is_redirect = matches!(response.status, 301..=303 | 307 | 308);

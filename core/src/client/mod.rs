@@ -19,11 +19,11 @@ pub(crate) use source::{Patience, PinSource, WeakClient};
 
 use crate::cancel::CancelToken;
 use crate::error::Error;
-use crate::pin::PinSet;
+use crate::pin::{HostName, Mode, Outcome, PinSet};
 use crate::pinset::PinSetUpdater;
-use crate::tls::{Explanation, SystemTrust};
+use crate::tls::{Explanation, SystemTrust, Withdrawn};
 use builder::Settings;
-use exchange::{Generation, Limits};
+use exchange::{Generation, Limits, Retry};
 
 /// Sends requests over connections whose certificate the pin set allows.
 ///
@@ -152,20 +152,25 @@ impl Client {
                 return Err(Error::Cancelled);
             }
             let generation = self.generation();
-            let (result, may_retry) =
+            let (result, retry) =
                 generation.exchange(request, limits, first && !retried && !renewed, cancel);
             // A pooled connection that the server closed just then: nobody has seen an answer, and
             // asking again changes nothing (RFC 9112 §9.3.1).
-            if may_retry && !retried && request.method.is_idempotent() {
+            if retry == Retry::IfIdempotent && !retried && request.method.is_idempotent() {
                 retried = true;
                 continue;
             }
             // Nothing has been sent, so any method may be tried again.
-            if let (Err(Error::PinMismatch(_)), Some(source), false) = (&result, source, renewed) {
+            if let (Retry::UnderOtherPins, Some(source), false) = (retry, source, renewed) {
                 renewed = true;
                 if source.renew(host, &generation.pins(), &patience) {
                     continue;
                 }
+            }
+            if let (Ok(response), Some(source)) = (&result, source)
+                && let Outcome::Inspected(authority) = &response.verdict().outcome
+            {
+                source.inspected(host.as_str(), authority);
             }
             return result;
         }
@@ -173,7 +178,8 @@ impl Client {
 
     /// Puts another pin set into force, at once and for good: idle connections are closed, TLS
     /// sessions made under the old one are never resumed, and requests that begin after this call
-    /// see only the new one. Requests in flight end under the old one.
+    /// see only the new one. Requests in flight end under the old one, but see
+    /// [`ClientBuilder::abort_withdrawn`].
     ///
     /// # Errors
     /// [`Error::ClientClosed`].
@@ -181,12 +187,13 @@ impl Client {
         if self.is_closed() {
             return Err(Error::ClientClosed);
         }
-        let new = Arc::new(Generation::new(pins, &self.0.settings, self.0.system.clone())?);
+        let new = Arc::new(Generation::new(pins.clone(), &self.0.settings, self.0.system.clone())?);
         let old = {
             let mut current = self.0.generation.write().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *current, new)
         };
-        old.retire();
+        let withdrawn = self.0.settings.abort_withdrawn.then(|| withdrawn(pins));
+        old.retire(withdrawn);
         Ok(())
     }
 
@@ -243,6 +250,27 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("closed", &self.is_closed()).finish_non_exhaustive()
     }
+}
+
+/// Whether a connection that was accepted for a pin, or for an inspecting authority, is accepted by
+/// `pins` for none any more.
+fn withdrawn(pins: PinSet) -> Withdrawn {
+    Box::new(move |verdict| {
+        if pins.blocked().first_on(&verdict.path).is_some() {
+            return true;
+        }
+        let Ok(host) = HostName::parse(&verdict.facts.host) else { return true };
+        let enforced = pins.policy(&host).filter(|policy| policy.mode() == Mode::Enforce);
+        match &verdict.outcome {
+            Outcome::Match(_) => {
+                enforced.is_some_and(|policy| policy.match_path(&verdict.path).is_none())
+            }
+            Outcome::Inspected(id) => {
+                enforced.is_some() && !pins.inspection().iter().any(|by| by.id == *id)
+            }
+            _ => false,
+        }
+    })
 }
 
 /// What a call that was ended stumbles over while it ends is not the reason that it ended. But a

@@ -1,16 +1,19 @@
 //! Pin sets that come over the air, as a client sees them.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::{Client, Inner};
 use crate::cancel::CancelToken;
-use crate::pin::{HostName, PinSet};
+use crate::pin::{HostName, ManagedConfiguration, PinSet};
 
 /// Where a client's pin sets come from, if not from its builder alone.
 pub(crate) trait PinSource: Send + Sync {
     /// The one to begin with.
     fn pins(&self) -> PinSet;
+
+    /// What the device's management says of authorities that inspect connections.
+    fn managed(&self) -> Option<Arc<dyn ManagedConfiguration>>;
 
     /// Called before each request: what is due is begun elsewhere, and an entry that has lapsed is
     /// worth a short wait.
@@ -19,6 +22,9 @@ pub(crate) trait PinSource: Send + Sync {
     /// Called after a mismatch under `used`, when nothing of the request has been sent: whether the
     /// host's policy is another one by now, so that one more handshake makes sense.
     fn renew(&self, host: &HostName, used: &PinSet, patience: &Patience<'_>) -> bool;
+
+    /// Called after each response over a connection that an authority may inspect.
+    fn inspected(&self, host: &str, authority: &str);
 
     /// Has `client` told of every pin set to come.
     fn attach(&self, client: WeakClient);
@@ -36,7 +42,7 @@ pub(crate) struct WeakClient(Weak<Inner>);
 
 impl WeakClient {
     pub(super) fn new(client: &Client) -> Self {
-        Self(std::sync::Arc::downgrade(&client.0))
+        Self(Arc::downgrade(&client.0))
     }
 
     /// Puts a pin set into force, unless it is already; false where there is no client any more.

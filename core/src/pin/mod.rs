@@ -3,6 +3,7 @@
 //! Nothing here does I/O or reads a clock: time is an argument.
 
 mod host;
+mod inspection;
 mod policy;
 mod spec;
 mod spki;
@@ -10,6 +11,7 @@ mod suffix;
 mod verdict;
 
 pub use host::HostName;
+pub use inspection::{InspectionAuthority, ManagedConfiguration};
 pub(crate) use policy::{Anchors, Terms};
 pub use policy::{HostPolicy, Pin, PinSet};
 pub use spec::{

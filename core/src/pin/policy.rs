@@ -9,6 +9,7 @@ use rustls_pki_types::{CertificateDer, TrustAnchor};
 use webpki::anchor_from_trusted_cert;
 
 use super::host::HostName;
+use super::inspection::InspectionAuthority;
 use super::spec::{HostSpec, Mode, OnLapse, PinAt, PinSetSpec, PinSpec, PinState, Trust};
 use super::spki::{CertSha256, PinDigest, SpkiSha256, decode_digest};
 use super::verdict::Blocked;
@@ -41,6 +42,7 @@ struct Inner {
     blocked: Blocked,
     /// The public roots among the blocked keys.
     blocked_roots: Anchors,
+    inspection: Vec<InspectionAuthority>,
 }
 
 /// What holds for one host, or for a host and every name below it.
@@ -63,7 +65,7 @@ pub struct HostPolicy {
 /// What of an entry depends on the device and the document around it.
 pub(crate) struct Terms {
     pub(crate) mode: Mode,
-    pub(crate) expires: Option<u64>,
+    pub(crate) expires: u64,
     pub(crate) on_lapse: OnLapse,
 }
 
@@ -145,7 +147,9 @@ impl PinSet {
         }
         let (blocked, blocked_roots) = parse_blocked(&spec.blocked_spki)?;
         let version = spec.version;
-        Ok(Self(Arc::new(Inner { version, hosts, by_name, floor: 0, blocked, blocked_roots })))
+        let (floor, inspection) = (0, Vec::new());
+        let inner = Inner { version, hosts, by_name, floor, blocked, blocked_roots, inspection };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Its version, where it has one.
@@ -160,12 +164,18 @@ impl PinSet {
 
     /// The same pin set as it holds here and now: each entry on the terms that `terms` gives it, and
     /// the clock never before `floor`, in seconds since 1970.
-    pub(crate) fn on_terms(&self, floor: u64, terms: impl Fn(&HostPolicy) -> Terms) -> Self {
+    pub(crate) fn on_terms(
+        &self,
+        floor: u64,
+        inspection: &[InspectionAuthority],
+        terms: impl Fn(&HostPolicy) -> Terms,
+    ) -> Self {
         let mut inner = (*self.0).clone();
         inner.floor = floor;
+        inner.inspection = inspection.to_vec();
         for policy in &mut inner.hosts {
             let Terms { mode, expires, on_lapse } = terms(policy);
-            (policy.mode, policy.expires, policy.on_lapse) = (mode, expires, on_lapse);
+            (policy.mode, policy.expires, policy.on_lapse) = (mode, Some(expires), on_lapse);
         }
         Self(Arc::new(inner))
     }
@@ -188,6 +198,11 @@ impl PinSet {
     /// The public roots among the blocked keys, to see whether a hidden path ends in one.
     pub(crate) fn blocked_roots(&self) -> &Anchors {
         &self.0.blocked_roots
+    }
+
+    /// Authorities that may inspect some of the hosts.
+    pub(crate) fn inspection(&self) -> &[InspectionAuthority] {
+        &self.0.inspection
     }
 
     /// The one entry that holds for `host`: its own, else the one with the most labels that

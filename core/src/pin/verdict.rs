@@ -77,6 +77,9 @@ pub enum PathFate {
 pub enum Outcome {
     /// The pin set blocks this key, and no valid path does without it.
     BlockedKey(SpkiSha256),
+    /// No pin is on any valid path, but the pin set and the device's management both name the
+    /// authority that has issued the certificate; this is its `id`.
+    Inspected(String),
     /// The entry's time is over: trust without pins decided, or nothing does any more.
     Lapsed,
     /// A pin is on the path.
@@ -162,6 +165,7 @@ impl Outcome {
     pub fn name(&self) -> &'static str {
         match self {
             Self::BlockedKey(_) => "blocked_key",
+            Self::Inspected(_) => "inspected",
             Self::Lapsed => "lapsed",
             Self::Match(_) => "match",
             Self::NoMatch => "no_match",

@@ -3,6 +3,7 @@
 //! It takes no clock: a wrong one can never keep an update out. It is all or nothing: a bundle that
 //! fails anywhere changes nothing, so that splicing old and new parts gains no more than silence.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use super::bundle::Bundle;
 use super::document::Document;
 use super::dsse::{Envelope, MAX_PAYLOAD, PINSET_TYPE, ROOT_TYPE, Ring, Verify};
 use super::embedded::Embedded;
+use super::es256::PublicKey;
 use super::json::{self, MAX_INTEGER, Node, Value};
 use super::rejection::{Cause, Rejection};
 use super::root::{Root, other_stream};
@@ -48,12 +50,30 @@ pub fn accept(state: &State, bundle: &Bundle, audience: &str) -> Result<State, R
     accept_with(state, bundle, audience, &Ring)
 }
 
+/// Signatures that are checked for one bundle. A chain of 64 roots with four signatures by old keys
+/// and four by new ones is within it; what anybody can add to a genuine bundle ends there.
+const MAX_CHECKS: u32 = 512;
+
+struct Budget<'a> {
+    verifier: &'a dyn Verify,
+    left: Cell<u32>,
+}
+
+impl Verify for Budget<'_> {
+    fn is_by(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        left > 0 && self.verifier.is_by(key, message, signature)
+    }
+}
+
 pub(crate) fn accept_with(
     state: &State,
     bundle: &Bundle,
     audience: &str,
     verifier: &dyn Verify,
 ) -> Result<State, Rejection> {
+    let verifier = &Budget { verifier, left: Cell::new(MAX_CHECKS) };
     // 1. The container was read strictly, and within its limits, to make a `Bundle`.
     let mut candidates = by_version(bundle, state.root.version());
 

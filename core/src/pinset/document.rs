@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::inspection::InspectionAuthority;
 use super::json::{MAX_INTEGER, Node};
 use super::rejection::{Cause, Rejection};
 use super::root::{Constraints, DAY, Preamble, Root, read_host};
 use crate::pin::{
-    DefaultsSpec, HostName, HostSpec, Mode, OnLapse, PinSet, PinSetSpec, PinSpec, Trust,
+    DefaultsSpec, HostName, HostSpec, InspectionAuthority, Mode, OnLapse, PinSet, PinSetSpec,
+    PinSpec, Trust,
 };
 
 const MAX_AUDIENCE: usize = 64;
@@ -65,7 +65,7 @@ pub struct Update {
     pub urls: Vec<String>,
     /// Seconds between regular attempts: 1 hour to 7 days, whatever the document says.
     pub interval: u64,
-    /// Seconds that must pass between any two attempts: 1 minute to `interval`.
+    /// Seconds between attempts while the pin set is stale: 1 minute to `interval`.
     pub min_interval: u64,
 }
 

@@ -79,40 +79,41 @@ pub fn enforcement<'a>(
     embedded: &Embedded,
     install_id: &[u8; 16],
 ) -> Option<Enforcement<'a>> {
-    let pinset = state.pinset();
-    let policy = pinset.pins().policy(host)?;
-    let rules = pinset.rules(policy.host())?;
+    let policy = state.pinset().pins().policy(host)?;
+    let terms = terms(state, policy, embedded, install_id);
     let now = effective_now(device, state, embedded.built);
-    let expires = rules.expires.unwrap_or(u64::MAX).min(pinset.expires());
-    let mode = match policy.mode() {
-        Mode::Enforce
-            if bucket(install_id, pinset.stream(), policy.host()) >= rules.enforce_percent =>
-        {
-            Mode::ReportOnly
-        }
-        mode => mode,
-    };
-    // Else the key of a pin set could lock users out until the next release of the app.
-    let on_lapse = if embedded.allow_block { rules.on_lapse } else { OnLapse::SystemTrust };
-    let freshness = Freshness::at(now, expires, pinset.grace());
-    Some(Enforcement { policy, freshness, mode, on_lapse })
+    let freshness = Freshness::at(now, terms.expires, state.pinset().grace());
+    Some(Enforcement { policy, freshness, mode: terms.mode, on_lapse: terms.on_lapse })
 }
 
 /// The pin set as it holds on this device: every entry with the mode, the end and the consequence
 /// that [`enforcement`] gives it, and the clock never before what the documents prove.
 pub(crate) fn in_force(state: &State, embedded: &Embedded, install_id: &[u8; 16]) -> PinSet {
     let pinset = state.pinset();
-    pinset.pins().on_terms(effective_now(0, state, embedded.built), |policy| {
-        // At no matter which time: only `freshness` follows from that.
-        let here = enforcement(state, policy.host(), 0, embedded, install_id);
-        let expires = pinset.rules(policy.host()).and_then(|rules| rules.expires);
-        let expires = expires.unwrap_or(u64::MAX).min(pinset.expires());
-        Terms {
-            mode: here.map_or_else(|| policy.mode(), |here| here.mode),
-            expires: Some(expires.saturating_add(pinset.grace())),
-            on_lapse: here.map_or(OnLapse::SystemTrust, |here| here.on_lapse),
-        }
+    let floor = effective_now(0, state, embedded.built);
+    pinset.pins().on_terms(floor, pinset.inspection_authorities(), |policy| {
+        let terms = terms(state, policy, embedded, install_id);
+        Terms { expires: terms.expires.saturating_add(pinset.grace()), ..terms }
     })
+}
+
+/// What holds of an entry at any time; its end is without the grace.
+fn terms(state: &State, policy: &HostPolicy, embedded: &Embedded, install_id: &[u8; 16]) -> Terms {
+    let pinset = state.pinset();
+    let rules = pinset.rules(policy.host());
+    let percent = rules.map_or(100, |rules| rules.enforce_percent);
+    let bucket = || bucket(install_id, pinset.stream(), policy.host());
+    let mode = match policy.mode() {
+        Mode::Enforce if percent < 100 && bucket() >= percent => Mode::ReportOnly,
+        mode => mode,
+    };
+    let expires = rules.and_then(|rules| rules.expires).unwrap_or(u64::MAX).min(pinset.expires());
+    // Else the key of a pin set could lock users out until the next release of the app.
+    let on_lapse = match rules {
+        Some(rules) if embedded.allow_block => rules.on_lapse,
+        _ => OnLapse::SystemTrust,
+    };
+    Terms { mode, expires, on_lapse }
 }
 
 /// The device's place in a gradual rollout, 0 to 99: it enforces where that is below

@@ -1,7 +1,4 @@
-//! Authorities that may inspect an organisation's own connections.
-//!
-//! Chrome and Firefox let any locally installed authority override pins. Here one must be named by
-//! the owner of the pins *and* by the device's management, for named hosts and a limited time.
+//! How a document names authorities that may inspect an organisation's own connections.
 
 use std::collections::BTreeSet;
 
@@ -10,31 +7,10 @@ use serde::Deserialize;
 use super::json::Node;
 use super::rejection::{Cause, Rejection};
 use super::root::{Constraints, read_host};
-use crate::pin::{HostName, PinDigest, SpkiSha256};
+use crate::pin::{InspectionAuthority, PinDigest};
 
 const MAX_AUTHORITIES: usize = 8;
 const MAX_HOSTS: usize = 64;
-
-/// An authority whose certificates may stand in for pinned ones, if all of its conditions hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InspectionAuthority {
-    /// What the managed configuration of the app must name.
-    pub id: String,
-    /// The pin of its key.
-    pub spki: SpkiSha256,
-    /// The hosts that it may inspect, exactly.
-    pub hosts: Vec<HostName>,
-    /// Hosts that it may not inspect, with everything below them.
-    pub never_hosts: Vec<HostName>,
-    /// From when, in seconds since 1970.
-    pub not_before: u64,
-    /// Until when, in seconds since 1970.
-    pub not_after: u64,
-    /// The member of the managed configuration that must hold the `id`.
-    pub managed_config_key: String,
-    /// Whether the device's administrator must have installed it, where the platform can tell.
-    pub ca_installed_by_admin: bool,
-}
 
 /// What the document allows the authority to do; there is one word so far.
 #[derive(Deserialize)]

@@ -17,8 +17,10 @@ pub mod es256;
 mod inspection;
 mod json;
 mod kept;
+mod refresh;
 mod rejection;
 mod root;
+mod status;
 mod store;
 mod updater;
 
@@ -31,9 +33,7 @@ pub use document::{Document, HostRules, Reporting, Update};
 pub use dsse::{Envelope, PINSET_TYPE, ROOT_TYPE, Signature, pae};
 pub use embedded::Embedded;
 pub use enforcement::{Enforcement, Freshness};
-pub use inspection::InspectionAuthority;
 pub use rejection::{Cause, Rejection};
 pub use root::{Constraints, Key, Role, Root};
-pub use updater::{
-    PinSetStatus, PinSetUpdater, PinSetUpdaterBuilder, Refreshed, UpdateError, UpdateEvent,
-};
+pub use status::{PinSetStatus, Refreshed, UpdateError, UpdateEvent};
+pub use updater::{PinSetUpdater, PinSetUpdaterBuilder};

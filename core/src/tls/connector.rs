@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_linger;
@@ -36,18 +36,33 @@ pub(crate) struct Gate(Arc<GateInner>);
 #[derive(Default)]
 struct GateInner {
     shut: AtomicBool,
+    /// Says of connections in use whether they must not go on; set when the gate is shut.
+    withdrawn: OnceLock<Withdrawn>,
     connections: Mutex<Vec<Weak<Closer>>>,
 }
 
+/// Whether what a verdict rests on is withdrawn.
+pub(crate) type Withdrawn = Box<dyn Fn(&Verdict) -> bool + Send + Sync>;
+
 impl Gate {
-    /// Closes the connections that are idle; those in use are closed when their call ends.
-    pub(crate) fn shut(&self) {
+    /// Closes the connections that are idle. Those in use are closed when their call ends, or at
+    /// once where they are `withdrawn`.
+    pub(crate) fn shut(&self, withdrawn: Option<Withdrawn>) {
         self.0.shut.store(true, Ordering::SeqCst);
+        if let Some(withdrawn) = withdrawn {
+            let _only_once = self.0.withdrawn.set(withdrawn);
+        }
         for connection in self.connections().drain(..).filter_map(|c| c.upgrade()) {
-            if connection.idle.load(Ordering::SeqCst) {
+            let aborted = || connection.verdict.get().is_some_and(|v| self.has_withdrawn(v));
+            if connection.idle.load(Ordering::SeqCst) || aborted() {
                 connection.wake();
             }
         }
+    }
+
+    /// Whether a connection with this verdict must not go on.
+    pub(crate) fn has_withdrawn(&self, verdict: &Verdict) -> bool {
+        self.0.withdrawn.get().is_some_and(|withdrawn| withdrawn(verdict))
     }
 
     fn is_open(&self) -> bool {
@@ -112,7 +127,11 @@ impl Connector for PinnedConnector {
             Err(eyeballs::Failure::Error(e)) => return Err(fail(e)),
         };
         stream.set_nodelay(true)?;
-        let handle = Arc::new(Closer { stream: stream.clone(), idle: AtomicBool::new(false) });
+        let handle = Arc::new(Closer {
+            stream: stream.clone(),
+            idle: AtomicBool::new(false),
+            verdict: OnceLock::new(),
+        });
         call.cancel.watch(&handle);
         self.gate.register(&handle);
         let shutdown: Arc<dyn ShutdownHandle> = handle.clone();
@@ -137,6 +156,11 @@ impl Connector for PinnedConnector {
             .current_time()
             .unwrap_or_else(rustls_pki_types::UnixTime::now);
         let verdict = self.verifier.verdict(&name, chain, now).map_err(fail)?;
+        let _first = handle.verdict.set(verdict.clone());
+        // After it is set: whoever shuts the gate meanwhile has either seen it or is seen here.
+        if self.gate.has_withdrawn(&verdict) {
+            return Err(fail(Error::PinMismatch(Box::new(verdict.facts.clone()))));
+        }
         Ok(Some(PinnedTransport {
             host: host.to_owned(),
             session,
@@ -268,6 +292,8 @@ struct Closer {
     stream: Arc<TcpStream>,
     /// Whether the connection lies in the pool.
     idle: AtomicBool,
+    /// Once it has been judged.
+    verdict: OnceLock<Arc<Verdict>>,
 }
 
 impl Wake for Closer {

@@ -1,6 +1,7 @@
 //! The whole decision about a server's certificate: trust, then blocked keys, then pins on verified
 //! paths.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
@@ -16,8 +17,8 @@ use crate::der::{Der, Fields, SEQUENCE};
 use crate::error::{CertificateFacts, Error, TimeoutPhase, UntrustedReason};
 use crate::name::printable;
 use crate::pin::{
-    Decision, HostName, HostPolicy, Mode, Outcome, PathFate, PinSet, SpkiSha256, TriedPath, Trust,
-    Verdict,
+    Decision, HostName, HostPolicy, ManagedConfiguration, Mode, Outcome, PathFate, PinSet,
+    SpkiSha256, TriedPath, Trust, Verdict,
 };
 
 /// By what a client judges.
@@ -26,6 +27,8 @@ pub(crate) struct Judge {
     pub(super) pins: PinSet,
     pub(super) deny_unpinned: bool,
     pub(super) system: SystemTrust,
+    /// What the device's management says of authorities that inspect connections.
+    pub(super) managed: Option<Arc<dyn ManagedConfiguration>>,
 }
 
 /// What a server presented, for whom and when.
@@ -85,8 +88,9 @@ pub(super) struct Finding {
     tried: Vec<TriedPath>,
     /// What the platform verified above the end-entity, where it tells.
     pub(super) above: Vec<CertificateDer<'static>>,
-    /// Whether the platform says that the authority was added to the device.
+    /// Whether the platform says that the authority was added to the device, and by whom.
     pub(super) added: Option<bool>,
+    pub(super) added_by_admin: Option<bool>,
 }
 
 /// What a platform trusts, and the certificates that may prove a pin.
@@ -157,6 +161,9 @@ impl Judge {
         judgement.outcome = outcome_of(&judgement.tried, without_pins);
         judgement.facts.interception =
             self.interception(&judgement, presented, &subject, &finding).map(Box::new);
+        if let Some(by) = self.inspecting(&judgement, presented, &subject, &finding, &host) {
+            judgement.outcome = Outcome::Inspected(by.id.clone());
+        }
         Ok(judgement)
     }
 
@@ -215,8 +222,12 @@ impl Judge {
         }
 
         let above = path.certificates.into_iter().skip(1).map(CertificateDer::from);
-        let mut finding =
-            Finding { tried: Vec::new(), above: above.collect(), added: path.added_authority };
+        let mut finding = Finding {
+            tried: Vec::new(),
+            above: above.collect(),
+            added: path.added_authority,
+            added_by_admin: path.added_by_admin,
+        };
         let verified = wanted.judge(subject.path_of(&finding.above));
         // A platform's path is taken for granted as to trust, but a pin above the end-entity must
         // be proved: then no mistake of the platform's side can let a pasted certificate match.
@@ -266,8 +277,7 @@ impl Judge {
         let mut pool = intermediates.clone();
         pool.extend(told.iter().map(|der| der.clone().into_owned()));
         if has_clean_public_path(subject, &pool, &self.pins) {
-            let added_authority = path.added_authority;
-            let hidden = TrustedPath { certificates: Vec::new(), added_authority };
+            let hidden = TrustedPath { certificates: Vec::new(), ..path };
             return Ok(Ok((hidden, intermediates)));
         }
         let Some(rest) = blocking.independent() else { return Ok(Err(key)) };

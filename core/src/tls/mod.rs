@@ -6,6 +6,7 @@ mod connector;
 mod explain;
 mod eyeballs;
 mod identity;
+mod inspection;
 mod judge;
 mod ocsp;
 mod path;
@@ -33,7 +34,7 @@ pub use trust::Roots;
 pub(crate) use trust::public_roots;
 
 pub(crate) use call::Call;
-pub(crate) use connector::{ConnectTo, Gate, PinnedConnector};
+pub(crate) use connector::{ConnectTo, Gate, PinnedConnector, Withdrawn};
 pub(crate) use resolver::LateResolver;
 pub(crate) use trust::SystemTrust;
 pub use verifier::PinningVerifier;

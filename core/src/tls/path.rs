@@ -195,3 +195,24 @@ pub(super) fn prove_pin(
     let tried = search(subject, certificates, &anchors, wanted).ok()?;
     tried.into_iter().next_back().filter(|path| path.fate.is_good())
 }
+
+/// Whether a certificate with this key among `certificates` has issued the end-entity, directly or
+/// not, over a path without blocked keys.
+pub(super) fn prove_authority(
+    subject: &Subject<'_>,
+    certificates: &[CertificateDer<'_>],
+    key: SpkiSha256,
+    blocked: &Blocked,
+) -> bool {
+    let mut anchors = Anchors::default();
+    for der in certificates {
+        let Ok(anchor) = anchor_from_trusted_cert(der) else { continue };
+        if SpkiSha256::of_spki_contents(&anchor.subject_public_key_info) == key {
+            anchors.push(anchor.to_owned(), None);
+        }
+    }
+    let wanted = Wanted { policy: None, blocked };
+    !anchors.list().is_empty()
+        && search(subject, certificates, &anchors, wanted)
+            .is_ok_and(|tried| tried.iter().any(|path| path.fate == PathFate::Accepted))
+}

@@ -59,6 +59,8 @@ pub struct TrustedPath {
     /// Whether the authority was added to the device by its user or administrator, where the
     /// platform can tell.
     pub added_authority: Option<bool>,
+    /// Whether it was its administrator, where the platform can tell.
+    pub added_by_admin: Option<bool>,
 }
 
 /// Why there is no answer.

@@ -13,7 +13,7 @@ use super::judge::{Judge, Judgement, Presented};
 use super::provider;
 use super::trust::{Roots, SystemTrust};
 use crate::error::Error;
-use crate::pin::{PinSet, Verdict};
+use crate::pin::{ManagedConfiguration, Outcome, PinSet, Verdict};
 
 /// How many verdicts are kept for resumed sessions, which rustls does not ask about again.
 const VERDICTS: usize = 32;
@@ -61,7 +61,7 @@ impl PinningVerifier {
     /// [`Error::InvalidConfig`] where the roots cannot be used, [`Error::InvalidCertificate`] for
     /// one of them.
     pub fn new(pins: PinSet, roots: &Roots, deny_unpinned: bool) -> Result<Self, Error> {
-        Ok(Self::with_system(pins, SystemTrust::new(roots)?, deny_unpinned))
+        Ok(Self::with_system(pins, SystemTrust::new(roots)?, deny_unpinned, None))
     }
 
     /// Why this verifier ended a handshake; none where something else did.
@@ -73,8 +73,13 @@ impl PinningVerifier {
         cause.downcast_ref::<Refusal>().map(|Refusal(error)| error)
     }
 
-    pub(crate) fn with_system(pins: PinSet, system: SystemTrust, deny_unpinned: bool) -> Self {
-        let judge = Judge { pins, deny_unpinned, system };
+    pub(crate) fn with_system(
+        pins: PinSet,
+        system: SystemTrust,
+        deny_unpinned: bool,
+        managed: Option<Arc<dyn ManagedConfiguration>>,
+    ) -> Self {
+        let judge = Judge { pins, deny_unpinned, system, managed };
         Self { judge, verdicts: Mutex::default() }
     }
 
@@ -113,6 +118,10 @@ impl PinningVerifier {
         name: &ServerName<'_>,
         verdict: Verdict,
     ) {
+        // The device's management may withdraw its consent at any time.
+        if matches!(verdict.outcome, Outcome::Inspected(_)) {
+            return;
+        }
         let chain = std::iter::once(end_entity).chain(intermediates);
         let chain = chain.map(|der| der.clone().into_owned()).collect::<Vec<_>>();
         let host = name.to_owned();

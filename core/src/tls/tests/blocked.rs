@@ -27,7 +27,11 @@ struct Told(Vec<Vec<u8>>);
 
 impl PlatformTrust for Told {
     fn verify(&self, _: &TrustQuestion) -> Result<TrustedPath, UntrustedReason> {
-        Ok(TrustedPath { certificates: self.0.clone(), added_authority: None })
+        Ok(TrustedPath {
+            certificates: self.0.clone(),
+            added_authority: None,
+            ..TrustedPath::default()
+        })
     }
 }
 
@@ -37,7 +41,7 @@ fn told(kit: &Testkit, names: &[&str]) -> SystemTrust {
 }
 
 fn code(system: SystemTrust, pins: PinSet, chain: &[CertificateDer<'_>]) -> Option<&'static str> {
-    let judge = Judge { pins, deny_unpinned: false, system };
+    let judge = Judge { pins, deny_unpinned: false, system, managed: None };
     judge_with(&judge, chain, NOON, &[]).err().map(|error| error.code())
 }
 
@@ -175,7 +179,7 @@ fn a_blocked_public_root_is_found_behind_a_hidden_path() {
             SystemTrust::Platform(Platform::new(Arc::new(Yes))),
             SystemTrust::new(&Roots::Bundled).expect("bundled roots"),
         ] {
-            let judge = Judge { pins: pins.clone(), deny_unpinned: false, system };
+            let judge = Judge { pins: pins.clone(), deny_unpinned: false, system, managed: None };
             let explained = judge.explain("cryptography.io", &chain, at).expect("explained");
             assert_eq!(explained.outcome, Outcome::BlockedKey(key), "{}", chain.len());
             assert_eq!(explained.error.expect("refused").code(), "blocked_key");
@@ -189,7 +193,7 @@ fn a_blocked_key_that_is_not_trusted_either_is_still_blocked() {
     let pins = blocking(&kit, &["impostor"], Some(pinned(&kit, "impostor")));
     let chain = kit.pki().chain("impostor");
     let chain = chain.iter().map(|der| der.to_vec()).collect::<Vec<_>>();
-    let judge = Judge { pins, deny_unpinned: false, system: anchors(&kit) };
+    let judge = Judge { pins, deny_unpinned: false, system: anchors(&kit), managed: None };
     let at = parse_rfc3339_utc(NOON).expect("a time");
     let explained = judge.explain("api.example.test", &chain, at).expect("explained");
     assert_eq!(explained.outcome.name(), "blocked_key");

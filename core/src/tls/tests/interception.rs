@@ -13,7 +13,7 @@ fn report(
     chain: &[CertificateDer<'_>],
     at: &str,
 ) -> Option<InterceptionReport> {
-    let judge = Judge { pins, deny_unpinned: false, system };
+    let judge = Judge { pins, deny_unpinned: false, system, managed: None };
     let name = ServerName::try_from(host).expect("a name");
     let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds(at)));
     let (end_entity, intermediates) = chain.split_first().expect("a chain");
@@ -161,7 +161,7 @@ fn what_is_seen_is_shown_without_control_characters_and_in_bounds() {
 fn a_time_that_was_asked_for_is_nobodys_wrong_clock() {
     let kit = kit();
     let pins = set(&kit, vec![pin(&kit, "backend", PinAt::Any)]);
-    let judge = Judge { pins, deny_unpinned: false, system: anchors(&kit) };
+    let judge = Judge { pins, deny_unpinned: false, system: anchors(&kit), managed: None };
     let chain = kit.pki().chain("backend").iter().map(|der| der.to_vec()).collect::<Vec<_>>();
     for (at, code, expected) in [
         ("2019-06-01T00:00:00Z", "certificate_not_yet_valid", "-"),

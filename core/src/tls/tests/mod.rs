@@ -68,7 +68,7 @@ fn judge(
     chain: &[CertificateDer<'_>],
     at: &str,
 ) -> Result<Verdict, Error> {
-    let judge = Judge { pins, deny_unpinned: true, system };
+    let judge = Judge { pins, deny_unpinned: true, system, managed: None };
     judge_with(&judge, chain, at, &[])
 }
 

@@ -37,7 +37,13 @@ fn answers(
 fn path(kit: &Testkit, names: &[&str]) -> SystemTrust {
     let certificates = names.iter().map(|name| kit.pki().certificate(name).to_vec());
     let certificates = certificates.collect::<Vec<_>>();
-    answers(move |_| Ok(TrustedPath { certificates: certificates.clone(), added_authority: None }))
+    answers(move |_| {
+        Ok(TrustedPath {
+            certificates: certificates.clone(),
+            added_authority: None,
+            ..TrustedPath::default()
+        })
+    })
 }
 
 fn at_any(kit: &Testkit, name: &str) -> PinSet {
@@ -102,7 +108,11 @@ fn an_answer_for_another_certificate_is_no_answer() {
 fn a_pin_above_the_end_entity_is_proved_whatever_the_platform_says() {
     let kit = kit();
     let presented = answers(|question| {
-        Ok(TrustedPath { certificates: question.chain.clone(), added_authority: None })
+        Ok(TrustedPath {
+            certificates: question.chain.clone(),
+            added_authority: None,
+            ..TrustedPath::default()
+        })
     });
     for chain in ["pasted", "same_name_ca"] {
         let chain = kit.pki().chain(chain);
@@ -172,7 +182,7 @@ fn a_platform_that_does_not_answer_is_given_up_in_time() {
     let (system, release) = hanging(limit);
     let pins = at_any(&kit, "backend");
     let chain = kit.pki().chain("backend");
-    let judge = Judge { pins, deny_unpinned: true, system };
+    let judge = Judge { pins, deny_unpinned: true, system, managed: None };
     let code = || {
         judge_with(&judge, &chain, NOON, &[]).map_err(|error| match error {
             Error::Timeout { phase: TimeoutPhase::Trust, after, .. } => {
@@ -202,7 +212,7 @@ fn the_calls_own_deadline_and_cancellation_end_the_wait() {
     let (system, _release) = hanging(Duration::from_secs(3_600));
     let pins = at_any(&kit, "backend");
     let chain = kit.pki().chain("backend");
-    let judge = Judge { pins, deny_unpinned: true, system };
+    let judge = Judge { pins, deny_unpinned: true, system, managed: None };
 
     let call = Call::new(CancelToken::new());
     call.deadline.set(Some(Instant::now()));
@@ -228,7 +238,11 @@ fn an_added_authority_is_named_as_such() {
     ] {
         let certificates = certificates.to_vec();
         let system = answers(move |_| {
-            Ok(TrustedPath { certificates: certificates.clone(), added_authority: added })
+            Ok(TrustedPath {
+                certificates: certificates.clone(),
+                added_authority: added,
+                ..TrustedPath::default()
+            })
         });
         let chain = kit.pki().chain("interceptor");
         let error = judge(system, at_any(&kit, "backend"), &chain, NOON).expect_err("unpinned");
@@ -255,10 +269,14 @@ fn weak_keys_and_signatures_do_not_count_although_the_platform_trusts_them() {
         let told = vec![leaf.to_vec(), root.to_vec()];
         for certificates in [told, Vec::new()] {
             let system = answers(move |_| {
-                Ok(TrustedPath { certificates: certificates.clone(), added_authority: None })
+                Ok(TrustedPath {
+                    certificates: certificates.clone(),
+                    added_authority: None,
+                    ..TrustedPath::default()
+                })
             });
             let pins = PinSet::parse(br#"{"schema":1,"hosts":[]}"#).expect("an empty pin set");
-            let judge = Judge { pins, deny_unpinned: false, system };
+            let judge = Judge { pins, deny_unpinned: false, system, managed: None };
             let error =
                 judge_with(&judge, std::slice::from_ref(&leaf), "2027-01-01T00:00:00Z", &[]);
             let Err(Error::Untrusted { reason: UntrustedReason::Invalid(reason), .. }) = error
@@ -280,7 +298,8 @@ fn every_path_that_was_tried_is_told() {
         (platform(&kit), &["no_pin"]),
         (path(&kit, &["backend", "cross", "other_root"]), &["no_pin"]),
     ] {
-        let judge = Judge { pins: at_any(&kit, "rotated"), deny_unpinned: true, system };
+        let judge =
+            Judge { pins: at_any(&kit, "rotated"), deny_unpinned: true, system, managed: None };
         let explained = judge.explain("api.example.test", &chain, at).expect("explained");
         let told = explained.paths.iter().map(|path| path.fate.name()).collect::<Vec<_>>();
         assert_eq!(told, fates);
@@ -291,8 +310,12 @@ fn every_path_that_was_tried_is_told() {
     chain.push(kit.pki().certificate("cross").clone());
     let chain = chain.iter().map(|der| der.to_vec()).collect::<Vec<_>>();
     for pinned in ["root", "other_root"] {
-        let judge =
-            Judge { pins: at_any(&kit, pinned), deny_unpinned: true, system: anchors(&kit) };
+        let judge = Judge {
+            pins: at_any(&kit, pinned),
+            deny_unpinned: true,
+            system: anchors(&kit),
+            managed: None,
+        };
         let explained = judge.explain("api.example.test", &chain, at).expect("explained");
         let last = explained.paths.last().expect("a path");
         assert!(matches!(last.fate, PathFate::Match(_)), "{pinned}: {:?}", explained.paths);

@@ -113,7 +113,7 @@ fn a_staple_that_revokes_is_a_cause_of_its_own_under_every_kind_of_trust() {
             }
             let spec = PinSetSpec { schema: 1, hosts: vec![host], ..PinSetSpec::default() };
             let pins = PinSet::new(spec).expect("a good pin set");
-            let judge = Judge { pins, deny_unpinned: true, system: system.clone() };
+            let judge = Judge { pins, deny_unpinned: true, system: system.clone(), managed: None };
             let result = judge_with(&judge, &chain, IN_TIME, staple);
             let result = result.map(|_| ()).map_err(|error| match error {
                 Error::Untrusted { reason, .. } => reason,
