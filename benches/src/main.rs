@@ -5,6 +5,7 @@
 //! their own; `scripts/bench` runs them all.
 
 mod decision;
+mod updates;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,6 +52,10 @@ fn main() {
         root: read("root.der"),
     };
     measure("decision", 41, times(500), decision::contenders(&chain));
+
+    let documents = folder.join("pinset");
+    let contenders = updates::contenders(&documents, &place.root, &place.pins);
+    measure("updates", 21, times(100), contenders);
 
     measure("warm", 21, times(400), warm(&place));
     measure("full", 11, times(40), full(&place));

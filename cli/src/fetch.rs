@@ -1,13 +1,15 @@
 //! `pinfold fetch`: a pinned request.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use pinfold_core::pin::Outcome;
-use pinfold_core::{Client, ClientBuilder, Error, Method, PinSet, Request, Response};
+use pinfold_core::pinset::{PinSetUpdater, UpdateEvent};
+use pinfold_core::{Client, ClientBuilder, Error, Method, PinSet, Request, Response, Roots};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -23,14 +25,22 @@ Examples:
   pinfold fetch https://api.example.com/v1/me --pins pins.json
   pinfold fetch https://api.example.com/v1/orders --pins pins.json \\
       -H 'Content-Type: application/json' -d '{\"item\":7}'
+  pinfold fetch https://api.example.com/ --embedded embedded.json --store state
   pinfold fetch https://api.example.com/ --pins pins.json --roots ca.pem \\
       --connect api.example.com:443:127.0.0.1:8443 --json")]
 pub(crate) struct Arguments {
     /// The URL; https only
     url: String,
     /// The pin set, JSON
-    #[arg(long, value_name = "FILE")]
-    pins: String,
+    #[arg(long, value_name = "FILE", required_unless_present = "embedded")]
+    pins: Option<String>,
+    /// Instead, what an app is built with (`pinfold embed`): the pin set is kept up to date as the
+    /// app would, over the same authorities
+    #[arg(long, value_name = "FILE", conflicts_with = "pins")]
+    embedded: Option<String>,
+    /// The folder in which the newest signed pin set outlives this command
+    #[arg(long, value_name = "DIR", requires = "embedded")]
+    store: Option<PathBuf>,
     /// The authorities behind `system_and_pin`: `system`, `bundled` or a file of certificates
     #[arg(long, value_name = "FILE|system|bundled", default_value = "system")]
     roots: String,
@@ -61,8 +71,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let pins = PinSet::parse(&input::read(&arguments.pins)?)?;
-    let client = settings(arguments, pins)?.build()?;
+    let client = settings(arguments)?.build()?;
     let response = client.send(&request(arguments)?)?;
     report(&response, arguments.json);
     if let Some(path) = &arguments.output {
@@ -77,11 +86,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn settings(arguments: &Arguments, pins: PinSet) -> Result<ClientBuilder, Failure> {
+fn settings(arguments: &Arguments) -> Result<ClientBuilder, Failure> {
     let roots = input::roots(&arguments.roots)?;
+    let builder = match (&arguments.pins, &arguments.embedded) {
+        (_, Some(file)) => Client::builder_with(&updater(arguments, file, roots.clone())?),
+        (Some(file), None) => Client::builder(PinSet::parse(&input::read(file)?)?),
+        (None, None) => return Err(Failure::input("--pins", "missing")),
+    };
     let timeout = Duration::try_from_secs_f64(arguments.timeout)
         .map_err(|e| Failure::input("--timeout", e))?;
-    let mut builder = Client::builder(pins)
+    let mut builder = builder
         .deny_unpinned(!arguments.allow_unpinned)
         .roots(roots)
         .timeout(timeout)
@@ -90,6 +104,39 @@ fn settings(arguments: &Arguments, pins: PinSet) -> Result<ClientBuilder, Failur
         builder = builder.connect_to(host, *port, *address);
     }
     Ok(builder)
+}
+
+fn updater(arguments: &Arguments, file: &str, roots: Roots) -> Result<PinSetUpdater, Failure> {
+    let json = arguments.json;
+    let mut builder =
+        PinSetUpdater::builder(&input::read(file)?).roots(roots).listener(move |event| {
+            if !json {
+                tell(event);
+            }
+        });
+    if let Some(store) = &arguments.store {
+        builder = builder.directory(store);
+    }
+    for (host, port, address) in &arguments.connect {
+        builder = builder.connect_to(host, *port, *address);
+    }
+    Ok(builder.build()?)
+}
+
+fn tell(event: &UpdateEvent) {
+    let what = match event {
+        UpdateEvent::Updated { order } => format!("version {} is in force", order.pinset),
+        UpdateEvent::Rejected { url, rejection } => {
+            format!("{} was refused: {rejection}", url.as_deref().unwrap_or("what is stored"))
+        }
+        UpdateEvent::Unavailable { reason } | UpdateEvent::Store { reason } => reason.clone(),
+        UpdateEvent::Stale => "stale: an update is overdue".to_owned(),
+        UpdateEvent::Lapsed { host: None } => "lapsed".to_owned(),
+        UpdateEvent::Lapsed { host: Some(host) } => format!("the entry of {host} has lapsed"),
+        // No management is asked here.
+        UpdateEvent::Inspected { .. } => return,
+    };
+    eprintln!("{} {what}", output::yellow("pin set:"));
 }
 
 fn request(arguments: &Arguments) -> Result<Request, Failure> {

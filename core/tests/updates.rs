@@ -419,6 +419,8 @@ fn withdrawn_in_flight(abort: bool) -> (Testkit, Result<u16, Error>) {
         .connect_to(HOST, 443, kit.server("backend").addr())
         .build()
         .expect("good settings");
+    publish(&kit, bundle(&kit, 1, "backend"));
+    assert_eq!(updater.refresh(), Ok(Refreshed::Unchanged), "so that none is due");
     publish(&kit, bundle(&kit, 2, "rotated"));
     let result = std::thread::scope(|scope| {
         let call = scope.spawn(|| client.get(&url("/hang-body")).map(|response| response.status()));

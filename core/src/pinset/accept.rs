@@ -50,9 +50,9 @@ pub fn accept(state: &State, bundle: &Bundle, audience: &str) -> Result<State, R
     accept_with(state, bundle, audience, &Ring)
 }
 
-/// Signatures that are checked for one bundle. A chain of 64 roots with four signatures by old keys
-/// and four by new ones is within it; what anybody can add to a genuine bundle ends there.
-const MAX_CHECKS: u32 = 512;
+/// Signatures that are checked for one bundle: 64 roots, each of which replaces all keys of the one
+/// before, two of three of which must sign. What anybody can add to a genuine bundle ends there.
+const MAX_CHECKS: u32 = 640;
 
 struct Budget<'a> {
     verifier: &'a dyn Verify,

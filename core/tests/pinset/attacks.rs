@@ -251,6 +251,23 @@ fn junk_signatures_of_strangers_are_not_kept() {
 }
 
 #[test]
+fn junk_in_a_genuine_chain_cannot_cost_more_than_its_longest() {
+    let world = World::new();
+    let bundle = |junk: usize| {
+        let strange = Signature { keyid: "x".into(), sig: vec![7; 64] };
+        let roots = (2..=64).map(|version| {
+            let mut root = world.root(version, 0);
+            root.signatures.splice(0..0, vec![strange.clone(); junk]);
+            root
+        });
+        world.offer(&roots.collect::<Vec<_>>(), world.pinset(2, 0))
+    };
+    assert_eq!(bundle(0).expect("good").root().version(), 64);
+    assert_eq!(bundle(1).expect("still good").root().version(), 64);
+    assert_eq!(cause(bundle(14)), Cause::Threshold);
+}
+
+#[test]
 fn a_withdrawn_key_is_dead_under_the_new_root() {
     let world = World::new();
     let next = Signer::new("pin-next");

@@ -17,11 +17,11 @@ pub(crate) struct Client {
     pub(crate) name: String,
     /// Whether it is one process with one client, so that a changed pin set has something to cut.
     pub(crate) keeps_connections: bool,
-    command: Kind,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Clone)]
-enum Kind {
+pub(crate) enum Kind {
     Cli(PathBuf),
     Shell(String),
 }
@@ -32,17 +32,17 @@ pub(crate) type Outcomes = BTreeMap<String, String>;
 impl Client {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (name, command) = text.split_once('=').ok_or("expected NAME=COMMAND")?;
-        let command = Kind::Shell(command.to_owned());
-        Ok(Self { name: name.to_owned(), keeps_connections: true, command })
+        let kind = Kind::Shell(command.to_owned());
+        Ok(Self { name: name.to_owned(), keeps_connections: true, kind })
     }
 
     pub(crate) fn cli(binary: &Path) -> Self {
-        let command = Kind::Cli(binary.to_owned());
-        Self { name: "command line".to_owned(), keeps_connections: false, command }
+        let kind = Kind::Cli(binary.to_owned());
+        Self { name: "command line".to_owned(), keeps_connections: false, kind }
     }
 
     pub(crate) fn run(&self, place: &Place) -> Result<Outcomes, String> {
-        match &self.command {
+        match &self.kind {
             Kind::Cli(binary) => run_cli(binary, place),
             Kind::Shell(command) => run_shell(command, place),
         }
@@ -52,7 +52,7 @@ impl Client {
 impl Client {
     /// What the error of one request says of whoever is in the middle.
     pub(crate) fn who(&self, question: &Question) -> Result<String, String> {
-        let command = match &self.command {
+        let command = match &self.kind {
             Kind::Cli(binary) => return question.ask(binary),
             Kind::Shell(command) => command,
         };

@@ -3,6 +3,7 @@
 
 mod client;
 mod place;
+mod rotate;
 mod table;
 mod who;
 
@@ -56,5 +57,6 @@ fn run(options: &Options) -> Result<bool, String> {
         table.add(&client.name, outcomes, seen);
     }
     let good = table.print(&place.description(), place.interceptor());
-    Ok(who::run(&place, &clients)? && good)
+    let who = who::run(&place, &clients)?;
+    Ok(rotate::run(&place, &clients)? && who && good)
 }

@@ -107,6 +107,14 @@ impl Place {
         self.real.is_some()
     }
 
+    pub(crate) fn testkit(&self) -> &Testkit {
+        &self.testkit
+    }
+
+    pub(crate) fn rotated_by(&self) -> &'static str {
+        if self.is_real() { "an nginx that is started again" } else { "the testkit" }
+    }
+
     /// `IP:PORT` of one of the testkit's servers.
     pub(crate) fn testkit_address(&self, name: &str) -> String {
         self.testkit.server(name).addr().to_string()
@@ -303,7 +311,7 @@ http {{
     )
 }
 
-fn free_ports<const N: usize>() -> Result<[u16; N], String> {
+pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N], String> {
     // Held together, so that they differ.
     let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0"));
     let mut ports = [0; N];
@@ -314,7 +322,7 @@ fn free_ports<const N: usize>() -> Result<[u16; N], String> {
     Ok(ports)
 }
 
-fn await_port(port: u16) -> Result<(), String> {
+pub(crate) fn await_port(port: u16) -> Result<(), String> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         if let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) {
