@@ -71,13 +71,13 @@ pub(crate) struct EmbedArguments {
 pub(crate) fn bundle(arguments: &BundleArguments) -> Result<(), Failure> {
     let roots = arguments.roots.iter().map(|path| RootFile::read(path));
     let mut roots = roots.collect::<Result<Vec<_>, _>>()?;
-    roots.sort_by_key(RootFile::version);
+    roots.sort_by_key(|root| root.root.version());
     root_file::expect_chain(&roots)?;
     let pinset = document::read_envelope(&arguments.pinset, Kind::Pinset)?;
     let last = roots.last().ok_or_else(|| Failure::input("--root", "missing"))?;
     root_file::expect_pinset(last, &arguments.pinset, &pinset)?;
 
-    let versions: Vec<_> = roots.iter().map(RootFile::version).collect();
+    let versions: Vec<_> = roots.iter().map(|root| root.root.version()).collect();
     let roots = roots.into_iter().map(|root| root.envelope).collect();
     let json = Bundle { roots, pinset }.to_json();
     // So many roots may be too many.
@@ -107,7 +107,7 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<(), Failure> {
             "embedded": 1,
             "root": root.envelope.to_json(),
             "pinset": pinset.to_json(),
-            "stream": root.stream(),
+            "stream": root.root.stream(),
             "audience": arguments.audience,
             "update_urls": arguments.update_urls,
             "built": format_rfc3339_utc(built),
@@ -122,13 +122,13 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<(), Failure> {
     let order = state.order();
     if arguments.json {
         return output::print_json(&json!({
-            "output": arguments.output, "stream": root.stream(), "audience": arguments.audience,
+            "output": arguments.output, "stream": root.root.stream(), "audience": arguments.audience,
             "root_version": order.root, "version": order.pinset, "epoch": order.epoch,
         }));
     }
     output::print_words(&[
         ("output", arguments.output.clone()),
-        ("stream", root.stream().to_owned()),
+        ("stream", root.root.stream().to_owned()),
         ("audience", arguments.audience.clone()),
         ("root", order.root.to_string()),
         ("pin set", format!("{} of epoch {}", order.pinset, order.epoch)),

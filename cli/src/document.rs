@@ -1,7 +1,7 @@
 //! Signed documents as files: the payloads that people write, and the envelopes around them.
 
 use clap::ValueEnum;
-use pinfold_core::pinset::{Bundle, Envelope, PINSET_TYPE, ROOT_TYPE, Signature};
+use pinfold_core::pinset::{Envelope, PINSET_TYPE, ROOT_TYPE, Signature};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -83,15 +83,8 @@ pub(crate) fn read_envelope(path: &str, kind: Kind) -> Result<Envelope, Failure>
     Ok(document.envelope)
 }
 
-/// An envelope as the library reads those of a bundle, by its strict rules and limits.
 fn parse(path: &str, json: &[u8]) -> Result<Envelope, Failure> {
-    let bundle = [br#"{"bundle":1,"roots":[],"pinset":"#, json, b"}"].concat();
-    Bundle::parse(&bundle).map(|bundle| bundle.pinset).map_err(|mut rejection| {
-        if let Some(place) = rejection.place.strip_prefix("pinset.") {
-            rejection.place = place.to_owned();
-        }
-        Failure::rejected(path, rejection)
-    })
+    Envelope::parse(json).map_err(|e| Failure::rejected(path, e))
 }
 
 impl Document {
@@ -126,13 +119,12 @@ impl Document {
         path: &str,
         root: Option<&RootFile>,
     ) -> Result<Option<(Vec<String>, usize)>, Failure> {
-        let role = self.kind.name();
+        let of = |root: &RootFile| {
+            (root.signers(self.kind, &self.envelope), root.role(self.kind).threshold())
+        };
         Ok(match (root, self.kind) {
-            (Some(root), _) => Some((root.signers(role, &self.envelope), root.threshold(role))),
-            (None, Kind::Root) => {
-                let own = RootFile::of(path, self.envelope.clone())?;
-                Some((own.signers(role, &self.envelope), own.threshold(role)))
-            }
+            (Some(root), _) => Some(of(root)),
+            (None, Kind::Root) => Some(of(&RootFile::of(path, self.envelope.clone())?)),
             (None, Kind::Pinset) => None,
         })
     }

@@ -5,6 +5,7 @@ use pinfold_core::format_rfc3339_utc;
 use pinfold_core::pinset::{Envelope, ROOT_TYPE};
 use serde_json::{Value, json};
 
+use crate::document::Kind;
 use crate::failure::Failure;
 use crate::root_file::RootFile;
 use crate::{document, draft, input, output};
@@ -210,9 +211,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// The root after the one in a file, as yet without times.
 fn next(path: &str, recover: bool) -> Result<Value, Failure> {
     let before = RootFile::read(path)?;
-    let mut root = before.payload.clone();
-    root["version"] = json!(before.version() + 1);
-    root["epoch"] = json!(before.epoch() + u64::from(recover));
+    // Members that this version does not know stay.
+    let payload = serde_json::from_slice(&before.envelope.payload);
+    let mut root: Value = payload.map_err(|e| Failure::input(path, e))?;
+    root["version"] = json!(before.root.version() + 1);
+    root["epoch"] = json!(before.root.epoch() + u64::from(recover));
     Ok(root)
 }
 
@@ -310,8 +313,10 @@ impl Common {
         let root = RootFile::of(&self.output, envelope)?;
         output::write_new(&self.output, document::text(&root.envelope).as_bytes(), false)?;
 
-        let (keys, threshold) = (root.ids("root"), root.threshold("root"));
-        let (pinset_keys, pinset_threshold) = (root.ids("pinset"), root.threshold("pinset"));
+        let of = |kind| (root.ids(kind), root.role(kind).threshold());
+        let ((keys, threshold), (pinset_keys, pinset_threshold)) =
+            (of(Kind::Root), of(Kind::Pinset));
+        let read = &root.root;
         if threshold < 2 {
             output::warn("one root key alone decides: whoever steals it has every app");
         } else if keys.len() == threshold {
@@ -319,9 +324,9 @@ impl Common {
         }
         if self.json {
             return output::print_json(&json!({
-                "output": self.output, "stream": root.stream(),
-                "version": root.version(), "epoch": root.epoch(),
-                "issued": root.payload["issued"], "expires": root.payload["expires"],
+                "output": self.output, "stream": read.stream(),
+                "version": read.version(), "epoch": read.epoch(),
+                "issued": format_rfc3339_utc(issued), "expires": format_rfc3339_utc(expires),
                 "root": { "keys": keys, "threshold": threshold },
                 "pinset": { "keys": pinset_keys, "threshold": pinset_threshold },
             }));
@@ -329,8 +334,8 @@ impl Common {
         let role = |ids: &[&str], threshold| format!("{threshold} of {}", ids.join(", "));
         output::print_words(&[
             ("output", self.output.clone()),
-            ("root", format!("{} of {}", root.version(), root.stream())),
-            ("epoch", root.epoch().to_string()),
+            ("root", format!("{} of {}", read.version(), read.stream())),
+            ("epoch", read.epoch().to_string()),
             ("expires", format_rfc3339_utc(expires)),
             ("roots by", role(&keys, threshold)),
             ("pins by", role(&pinset_keys, pinset_threshold)),

@@ -244,7 +244,7 @@ impl What {
         };
         let roots: Vec<_> = root.into_iter().chain(&own).collect();
         for root in &roots {
-            if let Some(key) = root.key_of_role(document.kind.name(), &self.id) {
+            if let Some(key) = root.key(document.kind, &self.id) {
                 return Ok((Some(key), root.path.clone()));
             }
         }

@@ -115,7 +115,7 @@ fn unusable_input_is_exit_2_and_says_where() {
         (vec!["root", "rotate", "pinset-0-1.dsse.json", "-o", "new.json"], "a pinset where a root"),
         ([&bundle[..], &["--pinset", "root-1.json"]].concat(), "a root where a pinset"),
         ([&bundle[..], &["--pinset", "p.json"]].concat(), "not signed"),
-        ([&bundle[..], &["root-1.json"], &signed].concat(), "version 1 behind 1"),
+        ([&bundle[..], &["root-1.json"], &signed].concat(), "version: 1 behind 1"),
         ([&embed[..], &["http://a.example/"], &signed, &app].concat(), "https"),
         ([&embed[..], &[url], &signed, &["--audience", "ios:other"]].concat(), "audience"),
         ([&embed[..], &[url], &signed, &app, &["--built", "now"]].concat(), "--built"),

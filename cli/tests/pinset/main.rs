@@ -4,6 +4,7 @@ mod ceremony;
 mod errors;
 mod playbooks;
 mod publishing;
+mod rules;
 mod signers;
 
 use std::ffi::OsStr;

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::json::{MAX_INTEGER, Node};
+use super::dsse::MAX_PAYLOAD;
+use super::json::{self, MAX_INTEGER, Node};
 use super::rejection::{Cause, Rejection};
-use super::root::{Constraints, DAY, Preamble, Root, read_host};
+use super::root::{Constraints, DAY, Preamble, Root, other_stream, read_host};
 use crate::pin::{
     DefaultsSpec, HostName, HostSpec, InspectionAuthority, Mode, OnLapse, PinSet, PinSetSpec,
     PinSpec, Trust,
@@ -83,16 +84,37 @@ pub struct Reporting {
 }
 
 impl Head {
+    /// Whether it belongs to the root's series.
+    pub(super) fn check_stream(&self, root: &Root) -> Result<(), Rejection> {
+        if self.stream == root.stream() {
+            return Ok(());
+        }
+        Err(other_stream(&self.stream, root.stream()))
+    }
+
+    /// Whether it belongs to the root's epoch.
+    pub(super) fn check_epoch(&self, root: &Root) -> Result<(), Rejection> {
+        if self.epoch == root.epoch() {
+            return Ok(());
+        }
+        let reason = format!("{} under a root of {}", self.epoch, root.epoch());
+        Err(Rejection::new(Cause::Epoch, "epoch", reason))
+    }
+
     /// `issued < expires`, no longer than the limits allow, and no longer than the root.
     pub(super) fn check_window(&self, root: &Root) -> Result<(), Rejection> {
+        self.check_window_within(root.expires(), root.constraints())
+    }
+
+    fn check_window_within(&self, end: u64, constraints: &Constraints) -> Result<(), Rejection> {
         let window = |reason: &str| Err(Rejection::new(Cause::Window, "expires", reason));
-        let Constraints { max_validity_days, max_grace_days, .. } = *root.constraints();
+        let Constraints { max_validity_days, max_grace_days, .. } = *constraints;
         if self.issued >= self.expires {
             return window("not after the time of issue");
         }
         // So a key that a newer root has withdrawn is dead by the end of the root that named it,
         // even for clients from which the newer root is kept.
-        if self.expires > root.expires() {
+        if self.expires > end {
             return window("after the root's");
         }
         if self.expires - self.issued > max_validity_days * DAY {
@@ -107,6 +129,29 @@ impl Head {
 }
 
 impl Document {
+    /// Reads the payload of a pin set, whoever has signed it: for the tools of its owners, so that
+    /// nobody signs what no client would take. Without a root, by the limits that hold under any.
+    ///
+    /// # Errors
+    /// The [`Rejection`] of every client, or of those that have the root.
+    pub fn parse(payload: &[u8], root: Option<&Root>) -> Result<Self, Rejection> {
+        let value = json::parse(payload, MAX_PAYLOAD)?;
+        let document = Node::document(&value)?;
+        let head = Self::read_head(&document)?;
+        if head.audience.is_empty() {
+            return Err(Rejection::new(Cause::Audience, "aud", "for no app"));
+        }
+        let Some(root) = root else {
+            let any = Constraints { inspection: true, ..Constraints::default() };
+            head.check_window_within(u64::MAX, &any)?;
+            return Self::read(&document, head, &any);
+        };
+        head.check_stream(root)?;
+        head.check_epoch(root)?;
+        head.check_window(root)?;
+        Self::read(&document, head, root.constraints())
+    }
+
     pub(super) fn read_head(document: &Node<'_>) -> Result<Head, Rejection> {
         let Preamble { stream, version, epoch, issued, expires } = Preamble::read(document)?;
         let audience = document.required("aud")?.list(MAX_AUDIENCE)?;

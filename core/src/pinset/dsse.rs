@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::es256::PublicKey;
-use super::json::Node;
+use super::json::{self, Node};
 use super::rejection::{Cause, Rejection};
 use super::root::Key;
 
@@ -21,6 +21,8 @@ pub const PINSET_TYPE: &str = "application/vnd.pinfold.pinset.v1+json";
 /// Largest payload, in bytes.
 pub(super) const MAX_PAYLOAD: usize = 64 * 1024;
 const MAX_SIGNATURES: usize = 16;
+/// Largest envelope that stands alone, in bytes: what a bundle could hold.
+const MAX_ENVELOPE: usize = 256 * 1024;
 
 /// A payload and who claims to have signed it. Nothing in it is believed yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +66,16 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 impl Envelope {
+    /// Reads an envelope that stands alone, as owners pass it from signer to signer, by the rules for
+    /// those in a [`Bundle`](super::Bundle).
+    ///
+    /// # Errors
+    /// `malformed` or `too_large`.
+    pub fn parse(json: &[u8]) -> Result<Self, Rejection> {
+        let value = json::parse(json, MAX_ENVELOPE)?;
+        Self::read(&Node::document(&value)?)
+    }
+
     pub(super) fn read(node: &Node<'_>) -> Result<Self, Rejection> {
         let payload_type = node.required("payloadType")?.text()?.to_owned();
         let payload = node.required("payload")?;

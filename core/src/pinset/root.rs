@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::dsse::{Envelope, ROOT_TYPE, Verify, decode};
+use super::dsse::{Envelope, MAX_PAYLOAD, ROOT_TYPE, Ring, Verify, decode, pae};
 use super::es256::PublicKey;
-use super::json::{MAX_INTEGER, Node, Value};
+use super::json::{self, MAX_INTEGER, Node, Value};
 use super::rejection::{Cause, Rejection};
 use crate::pin::HostName;
 
@@ -67,6 +67,38 @@ pub struct Constraints {
 }
 
 impl Root {
+    /// Reads the payload of a root, whoever has signed it: for the tools of its owners.
+    ///
+    /// # Errors
+    /// `malformed`, `too_large`, `unsupported` or `window`.
+    pub fn parse(payload: &[u8]) -> Result<Self, Rejection> {
+        Self::read(&json::parse(payload, MAX_PAYLOAD)?)
+    }
+
+    /// The root in `envelope`, if a client that trusts this one would follow it: it is the next of
+    /// the series, and enough keys of both have signed it.
+    ///
+    /// # Errors
+    /// The [`Rejection`] for which the client would stay at this one.
+    pub fn follow(&self, envelope: &Envelope) -> Result<Self, Rejection> {
+        let value = json::parse(&envelope.payload, MAX_PAYLOAD)?;
+        self.endorse(envelope, &value, &Ring).map(|(next, _)| next)
+    }
+
+    /// The keys of `role` whose signatures of `envelope` count, in the role's order.
+    pub fn signers(&self, role: &Role, envelope: &Envelope) -> Vec<&Key> {
+        let keys = self.keys_of(role);
+        let counted = (1..=keys.len()).map_while(|n| envelope.verify(&keys, n, &Ring).ok());
+        let counted = counted.last().unwrap_or_default();
+        let message = pae(&envelope.payload_type, &envelope.payload);
+        let has_signed = |key: &&Key| {
+            let mut counted = counted.iter().filter_map(|i| envelope.signatures.get(*i));
+            let key = key.es256();
+            counted.any(|signature| key.is_some_and(|key| key.verify(&message, &signature.sig)))
+        };
+        keys.into_iter().filter(has_signed).collect()
+    }
+
     /// Reads a payload whose signatures have been, or are about to be, checked.
     pub(super) fn read(value: &Value) -> Result<Self, Rejection> {
         let document = Node::document(value)?;

@@ -35,6 +35,7 @@ pub struct PinSetUpdaterBuilder {
     embedded: Vec<u8>,
     directory: Option<PathBuf>,
     roots: Roots,
+    timeout: Duration,
     connect_to: Vec<(String, u16, SocketAddr)>,
     listener: Option<Arc<Listener>>,
     managed: Option<Arc<dyn ManagedConfiguration>>,
@@ -47,6 +48,7 @@ impl PinSetUpdater {
             embedded: embedded.to_vec(),
             directory: None,
             roots: Roots::System,
+            timeout: Duration::from_secs(20),
             connect_to: Vec::new(),
             listener: None,
             managed: None,
@@ -54,7 +56,7 @@ impl PinSetUpdater {
     }
 
     /// Looks for a newer pin set now. Of several callers at once one fetches, and all get its
-    /// result. Blocks for 20 seconds a URL at worst: not for a main thread.
+    /// result. Blocks for the timeout of each URL at worst: not for a main thread.
     ///
     /// # Errors
     /// [`UpdateError`]; the pin set in force stays.
@@ -111,6 +113,12 @@ impl PinSetUpdaterBuilder {
         self
     }
 
+    /// The most that one URL may take, from looking its name up to the last byte; 20 s by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
     /// Connects to `address` for `host` and `port`; see
     /// [`ClientBuilder::connect_to`](crate::ClientBuilder::connect_to).
     pub fn connect_to(mut self, host: &str, port: u16, address: SocketAddr) -> Self {
@@ -136,7 +144,7 @@ impl PinSetUpdaterBuilder {
     ///
     /// # Errors
     /// [`Error::InvalidPinSet`] where the embedded documents are no good: the app was built
-    /// wrongly. [`Error::InvalidConfig`] where the roots are not.
+    /// wrongly. [`Error::InvalidConfig`] where the roots or the timeout are not.
     pub fn build(self) -> Result<PinSetUpdater, Error> {
         let fail = |rejection: Rejection| Error::InvalidPinSet {
             place: format!("embedded, {}", rejection.place),
@@ -151,7 +159,7 @@ impl PinSetUpdaterBuilder {
             .roots(self.roots)
             .max_redirects(0)
             .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(20))
+            .timeout(self.timeout)
             .max_response_bytes(MAX_BUNDLE);
         for (host, port, address) in &self.connect_to {
             fetcher = fetcher.connect_to(host, *port, *address);

@@ -39,6 +39,15 @@ fn the_same_pin_set_again_changes_nothing() {
 }
 
 #[test]
+fn the_same_pin_set_under_a_newer_root_is_another_state() {
+    let world = World::new();
+    let state = world.offer(&[world.root(2, 0)], world.pinset(1, 0)).expect("good");
+    assert_eq!((state.order().root, state.pinset_payload()), (2, world.state.pinset_payload()));
+    assert_ne!(state, world.state);
+    assert_eq!(after_restart(&world, &state), state);
+}
+
+#[test]
 fn an_earlier_pin_set_is_a_rollback() {
     let world = World::new();
     let second = world.pinset(2, 0);

@@ -2,8 +2,10 @@
 
 mod attacks;
 mod documents;
+mod edges;
 mod enforcement;
 mod histories;
 mod json;
+mod schemas;
 mod signer;
 mod vectors;
