@@ -179,7 +179,14 @@ fn what_was_fetched_outlives_the_process_and_the_app_wins_when_it_is_newer() {
     for content in [&b"rubbish"[..], b""] {
         std::fs::write(folder.join("pinset"), content).expect("a file");
         let _gone = std::fs::remove_file(folder.join("pinset.previous"));
-        assert_eq!(updater(&kit, &first, Some(folder.clone())).status().order.pinset, 1);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let list = told.clone();
+        let builder = builder(&kit, &first)
+            .directory(folder.clone())
+            .listener(move |event| list.lock().expect("a list").push(event.clone()));
+        assert_eq!(builder.build().expect("a good updater").status().order.pinset, 1);
+        let told = told.lock().expect("a list").clone();
+        assert!(matches!(told[..], [UpdateEvent::Store { .. }]), "{told:?}");
     }
     let other = Owner::new().embedded(&Owner::payload(kit.pki(), 3, &["backend"]));
     let elsewhere = updater(&kit, &other, Some(folder));

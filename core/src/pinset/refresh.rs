@@ -135,6 +135,10 @@ impl Inner {
                 return false;
             }
         };
+        if stored.damaged {
+            let reason = "what was stored is damaged".to_owned();
+            self.tell(&UpdateEvent::Store { reason });
+        }
         let mut live = self.live();
         live.stamp = stored.stamp;
         let Some(content) = stored.content else { return false };

@@ -33,6 +33,8 @@ fn a_pin_set_is_fresh_then_stale_then_lapsed_at_every_clock() {
     ] {
         assert_eq!(freshness(state, device, START), expected, "{device}");
     }
+    let names = [Freshness::Fresh, Freshness::Stale, Freshness::Lapsed].map(Freshness::name);
+    assert_eq!(names, ["fresh", "stale", "lapsed"]);
 }
 
 #[test]

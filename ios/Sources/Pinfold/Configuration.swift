@@ -42,12 +42,17 @@ extension PinnedClient {
     /// configuration.timeout = 10
     /// ```
     ///
-    /// Values are checked by ``PinnedClient/init(pins:configuration:)``.
+    /// Values are checked by ``PinnedClient/init(pins:configuration:)`` and
+    /// ``PinnedClient/init(updater:configuration:)``.
     public struct Configuration: Hashable, Sendable {
         /// Whether hosts without a policy are refused; they are by default, so that a forgotten
         /// entry is an error on the first request and not a host without pins. With `false` such
         /// hosts get the system's trust alone.
         public var denyUnpinned = true
+        /// Whether requests in flight end with ``PinfoldError/pinMismatch(_:message:)`` when a new
+        /// pin set withdraws the pin of their connection. By default they end under the old one;
+        /// later requests never use such a connection, either way.
+        public var abortWithdrawn = false
         /// The authorities behind ``Trust/systemAndPin``; the system's by default.
         public var roots = Roots.system
         /// For name lookup, TCP and TLS together, in seconds: up to 24 hours, 10 s by default.
@@ -92,26 +97,32 @@ extension PinnedClient.Configuration {
         }
         return ClientSettings(
             denyUnpinned: denyUnpinned,
+            abortWithdrawn: abortWithdrawn,
             roots: roots.bindings,
             connectTimeoutMs: connectTimeoutMs,
             timeoutMs: timeoutMs,
             maxResponseBytes: UInt64(maxResponseBytes),
             maxRedirects: maxRedirects,
             userAgent: userAgent,
-            connectTo: connectTo.map {
-                PinfoldBindings.ConnectTo(host: $0.host, port: $0.port, address: $0.address)
-            }
+            connectTo: connectTo.map(\.bindings)
         )
     }
 
     private var size: Int {
-        let addresses = connectTo.map { $0.host.utf8.count + $0.address.utf8.count }
-        return addresses.reduce(roots.size + (userAgent?.utf8.count ?? 0), +)
+        roots.size + (userAgent?.utf8.count ?? 0) + connectTo.size
     }
 }
 
+extension ConnectTo {
+    var bindings: PinfoldBindings.ConnectTo { .init(host: host, port: port, address: address) }
+}
+
+extension [ConnectTo] {
+    var size: Int { map { $0.host.utf8.count + $0.address.utf8.count }.reduce(0, +) }
+}
+
 extension Roots {
-    fileprivate var bindings: PinfoldBindings.Roots {
+    var bindings: PinfoldBindings.Roots {
         switch self {
         case .system: .system
         case .bundled: .bundled
@@ -119,7 +130,7 @@ extension Roots {
         }
     }
 
-    fileprivate var size: Int {
+    var size: Int {
         switch self {
         case .system, .bundled: 0
         case .only(let certificates): certificates.map(\.count).reduce(0, +)

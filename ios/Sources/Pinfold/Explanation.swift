@@ -33,6 +33,8 @@ public struct Explanation: Hashable, Sendable {
     public enum Verdict: Hashable, Sendable {
         /// The pin set blocks a key on every valid path.
         case blockedKey
+        /// No pin is on any valid path, but an authority that may inspect the connection is.
+        case inspected
         /// The entry's time is over.
         case lapsed
         /// A pin is on the path.
@@ -127,6 +129,7 @@ extension Explanation.Verdict {
         self =
             switch verdict {
             case .blockedKey: .blockedKey
+            case .inspected: .inspected
             case .lapsed: .lapsed
             case .match: .match
             case .noMatch: .noMatch

@@ -65,6 +65,10 @@ public struct PinSet: Sendable {
         try self.init(size: size) { try .build(spec: spec) }
     }
 
+    init(_ bindings: PinfoldBindings.PinSet) {
+        self.bindings = bindings
+    }
+
     /// The pin set's own version, where it has one.
     public var version: UInt64? { bindings.version() }
 

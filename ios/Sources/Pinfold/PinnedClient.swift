@@ -35,6 +35,26 @@ public final class PinnedClient: Sendable {
         }
     }
 
+    /// A client whose pin sets come from an updater. One that comes into force there is in force
+    /// here at once, as by ``replacePins(_:)``. On a mismatch the client has the updater look for a
+    /// newer one, for 5 seconds at most, and tries once more if the host's entry has changed; of
+    /// the request nothing was sent until then. The client holds the updater.
+    ///
+    /// - Parameters:
+    ///   - updater: Where the pin sets come from.
+    ///   - configuration: Timeouts, limits and the like.
+    /// - Throws: ``PinfoldError/invalidConfig(place:message:)`` names the setting,
+    ///   ``PinfoldError/invalidCertificate(place:message:)`` the root.
+    public init(
+        updater: PinSetUpdater,
+        configuration: Configuration = Configuration()
+    ) throws(PinfoldError) {
+        let settings = try configuration.settings()
+        client = try PinfoldError.translating {
+            try .updated(updater: updater.bindings, settings: settings, trust: nil)
+        }
+    }
+
     /// Sends a request and waits for the whole response.
     ///
     /// - Parameter request: The request.
@@ -61,7 +81,9 @@ public final class PinnedClient: Sendable {
 
     /// Puts another pin set into force, at once and for good: idle connections are closed, TLS
     /// sessions made under the old one are never resumed, and requests that begin after this call
-    /// see only the new one. Requests in flight end under the old one.
+    /// see only the new one. Requests in flight end under the old one, unless
+    /// ``Configuration/abortWithdrawn`` says otherwise. The next pin set of an updater replaces this
+    /// one in turn.
     ///
     /// - Parameter pins: The new pin set.
     /// - Throws: ``PinfoldError/clientClosed(message:)``.

@@ -35,6 +35,11 @@ public enum Pinning: Hashable, Sendable {
     /// No pin matched, and the entry only reports (``Mode/reportOnly``): the error that
     /// ``Mode/enforce`` would have been, always ``PinfoldError/pinMismatch(_:message:)``.
     case reportOnly(PinfoldError)
+    /// No pin matched, but an authority has issued the certificate that both the signed pin set and
+    /// the device's management let inspect the connection
+    /// (``PinSetUpdater/Configuration/managedConfiguration``): its `id`, and the error that the
+    /// mismatch is otherwise.
+    case inspected(rule: String, authority: String, mismatch: PinfoldError)
     /// The entry `rule` switches pinning off (``Mode/off``).
     case off(rule: String)
     /// The entry `rule` has expired (``HostPolicy/expires``).
@@ -61,6 +66,8 @@ extension Pinning {
             case .matched(let rule, let pin, let at, let state):
                 .matched(rule: rule, pin: pin, at: PinAt(at), state: PinState(state))
             case .reportOnly(let mismatch): .reportOnly(PinfoldError(mismatch))
+            case .inspected(let rule, let authority, let mismatch):
+                .inspected(rule: rule, authority: authority, mismatch: PinfoldError(mismatch))
             case .off(let rule): .off(rule: rule)
             case .lapsed(let rule): .lapsed(rule: rule)
             case .notPinned: .notPinned

@@ -2,7 +2,8 @@ import Foundation
 import Pinfold
 
 /// Plays the scenario of `scripts/demo`: a line `STEP OUTCOME` for each step, and `issuer NAME`.
-/// With `PINFOLD_DEMO_WHO` it answers ``Who`` instead.
+/// With `PINFOLD_DEMO_WHO` it answers ``Who`` instead, with `PINFOLD_DEMO_ROTATE` it plays
+/// ``Rotate``.
 @main
 struct Demo {
     let folder: URL
@@ -12,6 +13,8 @@ struct Demo {
     static func main() async throws {
         if Who.isAsked {
             try await Who().run()
+        } else if Rotate.isAsked {
+            try await Rotate().run()
         } else {
             try await Demo().run()
         }
@@ -67,6 +70,7 @@ struct Outcome {
             switch try await client.get(url).pinning {
             case .matched: (name, error) = ("match", nil)
             case .reportOnly(let mismatch): (name, error) = ("report_only", mismatch)
+            case .inspected(_, _, let mismatch): (name, error) = ("inspected", mismatch)
             case .off: (name, error) = ("off", nil)
             case .lapsed: (name, error) = ("lapsed", nil)
             case .notPinned: (name, error) = ("not_pinned", nil)

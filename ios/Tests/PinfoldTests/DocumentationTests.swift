@@ -2,7 +2,13 @@ import Foundation
 import Pinfold
 import Testing
 
-/// The samples of the documentation, as code that compiles.
+#if os(iOS)
+    import BackgroundTasks
+    import SwiftUI
+#endif
+
+/// The samples of the documentation, as code that compiles; what iOS alone has, is at least parsed
+/// elsewhere.
 struct DocumentationTests {
     func show(_ text: String) {}
     func report(_ text: String) {}
@@ -98,6 +104,37 @@ struct DocumentationTests {
         task.cancel()
     }
 
+    func updates(file: URL) throws -> PinnedClient {
+        let report: @Sendable (String) -> Void = { _ in }
+        var configuration = PinSetUpdater.Configuration()
+        configuration.directory = try PinSetUpdater.defaultDirectory()
+        configuration.onEvent = { event in report("\(event)") }
+        let updater = try PinSetUpdater(
+            embedded: Data(contentsOf: file), configuration: configuration)
+        let client = try PinnedClient(updater: updater)
+        return client
+    }
+
+    func refresh(updater: PinSetUpdater) async throws {
+        do {
+            let refreshed = try await updater.refresh()
+            show(refreshed == .updated ? "new pins" : "nothing new")
+        } catch let error as PinSetUpdateError {
+            report("\(error.code) at \(error.place ?? "no place"): \(error.message)")
+        }
+    }
+
+    func status(updater: PinSetUpdater) {
+        let status = updater.status
+        show("pin set \(status.order.pinSet) of \(status.issued), \(status.freshness)")
+        show("last answer: \(status.checked.map { "\($0)" } ?? "none")")
+        show("last error: \(status.lastError?.message ?? "none")")
+    }
+
+    func management(configuration: inout PinSetUpdater.Configuration) {
+        configuration.managedConfiguration = PinSetUpdater.managedAppConfiguration
+    }
+
     @Test("the pins of the samples are good")
     func samplePins() throws {
         #expect(try pinsInCode().hosts == ["api.example.com"])
@@ -108,9 +145,10 @@ struct DocumentationTests {
     @Test(
         "every sample of the documentation is in this file",
         arguments: [
-            "README", "ios/Sources/Pinfold/Pinfold.docc/FirstRequest",
+            "README", "docs/pin-sets", "ios/Sources/Pinfold/Pinfold.docc/FirstRequest",
             "ios/Sources/Pinfold/Pinfold.docc/Interception",
             "ios/Sources/Pinfold/Pinfold.docc/Pinfold",
+            "ios/Sources/Pinfold/Pinfold.docc/Updates",
         ])
     func samples(document: String) throws {
         let here = URL(fileURLWithPath: #filePath)
@@ -132,3 +170,33 @@ struct DocumentationTests {
         return lines.joined(separator: "\n") + "\n"
     }
 }
+
+#if os(iOS)
+    extension ExampleApp {
+        static func makeUpdater() -> PinSetUpdater { fatalError("never run") }
+        struct ContentView: View { var body: some View { EmptyView() } }
+    }
+
+    struct ExampleApp: App {
+        static let job = "com.example.bank.pins"
+        @Environment(\.scenePhase) private var phase
+        private let updater: PinSetUpdater
+
+        init() {
+            updater = Self.makeUpdater()
+            // Not later: the system takes no job once the app has launched.
+            updater.registerBackgroundRefresh(Self.job)
+        }
+
+        var body: some Scene {
+            WindowGroup { ContentView() }
+                .onChange(of: phase) { phase in
+                    switch phase {
+                    case .active: Task { try await updater.refreshIfDue() }
+                    case .background: try? updater.scheduleBackgroundRefresh(Self.job)
+                    default: break
+                    }
+                }
+        }
+    }
+#endif

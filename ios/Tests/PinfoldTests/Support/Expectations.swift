@@ -29,6 +29,7 @@ struct Echo: Decodable {
     let headers: [[String]]
     let body_base64: Data
     let connection: Int
+    let resumed: Bool
 
     init(_ response: Response) throws {
         self = try JSONDecoder().decode(Self.self, from: response.body)

@@ -110,11 +110,11 @@ final class Testkit: Sendable {
     }
 
     func dropConnections(_ server: String) async throws {
-        try await Self.post("\(control)/drop?server=\(server)")
+        _ = try await call("POST", "drop?server=\(server)")
     }
 
     func present(_ server: String, _ chain: String) async throws {
-        try await Self.post("\(control)/present?server=\(server)&chain=\(chain)")
+        _ = try await call("POST", "present?server=\(server)&chain=\(chain)")
     }
 
     private static var path: String {
@@ -133,20 +133,27 @@ final class Testkit: Sendable {
         return line
     }
 
-    private static func post(_ url: String) async throws {
-        struct Done: Decodable {}
-        let _: Done = try await call("POST", url)
+    /// What the control API answers.
+    func call(_ method: String, _ query: String, body: Data? = nil) async throws -> Data {
+        try await Self.call(method, "\(control)/\(query)", body: body)
     }
 
     private static func call<T: Decodable>(_ method: String, _ url: String) async throws -> T {
+        try JSONDecoder().decode(T.self, from: await call(method, url))
+    }
+
+    private static func call(_ method: String, _ url: String, body: Data? = nil) async throws
+        -> Data
+    {
         guard let address = URL(string: url) else { throw TestkitError("no URL: \(url)") }
         var request = URLRequest(url: address)
         request.httpMethod = method
+        request.httpBody = body
         let (body, response) = try await URLSession.shared.data(for: request)
         guard (response as? HTTPURLResponse)?.statusCode == 200 else {
             throw TestkitError("\(url): \(String(decoding: body, as: UTF8.self))")
         }
-        return try JSONDecoder().decode(T.self, from: body)
+        return body
     }
 
     private func find<T>(_ name: String, in all: [String: T]) throws -> T {
@@ -159,6 +166,7 @@ final class Testkit: Sendable {
 struct Event: Decodable {
     let event: String
     let description: String?
+    let method: String?
     let path: String?
     let headers: [[String]]?
     let application_bytes: Int?

@@ -1,7 +1,6 @@
 package dev.pinfold
 
 import dev.pinfold.internal.ClientSettings
-import dev.pinfold.internal.ConnectTo
 import dev.pinfold.internal.PlatformTrust
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
@@ -17,6 +16,13 @@ public class ClientConfig internal constructor() {
      * error on the first request and not a host without pins.
      */
     public var denyUnpinned: Boolean = true
+
+    /**
+     * Whether requests in flight end at once, with [PinfoldException.PinMismatch], when a new pin
+     * set withdraws the pin that their connection was accepted for. Else they end as they began,
+     * and the next ones meet the new pin set. A request that was ended may have reached its server.
+     */
+    public var abortWithdrawn: Boolean = false
 
     /** The authorities behind [Trust.SYSTEM_AND_PIN]. */
     public var roots: Roots = Roots.System
@@ -45,7 +51,7 @@ public class ClientConfig internal constructor() {
     /** The `User-Agent` header; `pinfold/VERSION` without one. */
     public var userAgent: String? = null
 
-    private val addresses = mutableListOf<Triple<String, Int, String>>()
+    private val addresses = Addresses()
 
     /**
      * Connects elsewhere instead of looking a name up, as curl's `--connect-to` does: for staging
@@ -60,27 +66,24 @@ public class ClientConfig internal constructor() {
         port: Int,
         address: String,
     ) {
-        addresses += Triple(host, port, address)
+        addresses.add(host, port, address)
     }
 
     internal fun settings() =
         ClientSettings(
             denyUnpinned = denyUnpinned,
+            abortWithdrawn = abortWithdrawn,
             roots = roots.toFfi(),
             connectTimeoutMs = millis("connect_timeout", connectTimeout),
             timeoutMs = millis("timeout", timeout),
             maxResponseBytes =
                 maxResponseBytes
-                    .also { check("max_response_bytes", it in 0..MAX_BYTES, "not up to 1 GiB") }
+                    .also { checkBytes(it) }
                     .toULong(),
             maxRedirects =
-                maxRedirects.also { check("max_redirects", it >= 0, "negative") }.toUInt(),
+                maxRedirects.also { checkSetting("max_redirects", it >= 0, "negative") }.toUInt(),
             userAgent = userAgent?.wellFormed(),
-            connectTo =
-                addresses.mapIndexed { i, (host, port, address) ->
-                    check("connect_to[$i]", port in 1..MAX_PORT, "its port is not 1 to $MAX_PORT")
-                    ConnectTo(host.wellFormed(), port.toUShort(), address.wellFormed())
-                },
+            connectTo = addresses.toFfi(),
         )
 
     internal fun trust() = systemTrust.takeIf { roots == Roots.System }
@@ -89,21 +92,15 @@ public class ClientConfig internal constructor() {
         setting: String,
         timeout: Duration,
     ): ULong {
-        check(setting, !timeout.isNegative(), "negative")
+        checkSetting(setting, !timeout.isNegative(), "negative")
         return timeout.toMillis()
     }
 
-    private fun check(
-        setting: String,
-        holds: Boolean,
-        reason: String,
-    ) {
-        if (!holds) throw PinfoldException.InvalidConfig("setting $setting: $reason", setting)
-    }
+    private fun checkBytes(bytes: Long) =
+        checkSetting("max_response_bytes", bytes in 0..MAX_BYTES, "not up to 1 GiB")
 
     private companion object {
         const val MAX_BYTES = 1L shl 30
-        const val MAX_PORT = 65_535
     }
 }
 

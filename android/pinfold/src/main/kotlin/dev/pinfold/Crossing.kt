@@ -9,6 +9,13 @@ internal fun checkPinSetSize(size: Int) {
     }
 }
 
+internal fun checkEmbeddedSize(size: Int) {
+    if (size > MAX_PIN_SET) {
+        val place = "embedded, document"
+        throw PinfoldException.InvalidPinSet("pin set, $place: larger than 1 MiB", place)
+    }
+}
+
 internal fun checkBodySize(size: Int) {
     if (size > MAX_BODY) throw tooLarge("body", "larger than 1 GiB")
 }

@@ -39,6 +39,9 @@ public class Explanation(
         /** The pin set blocks a key on every valid path. */
         BLOCKED_KEY,
 
+        /** No pin is on any valid path, but an authority that may inspect the connection is. */
+        INSPECTED,
+
         /** The entry's time is over. */
         LAPSED,
 

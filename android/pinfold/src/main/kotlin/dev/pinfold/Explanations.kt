@@ -65,6 +65,7 @@ private fun Matched.toPublic() =
 private fun FfiVerdict.toPublic() =
     when (this) {
         FfiVerdict.BLOCKED_KEY -> Explanation.Verdict.BLOCKED_KEY
+        FfiVerdict.INSPECTED -> Explanation.Verdict.INSPECTED
         FfiVerdict.LAPSED -> Explanation.Verdict.LAPSED
         FfiVerdict.MATCH -> Explanation.Verdict.MATCH
         FfiVerdict.NO_MATCH -> Explanation.Verdict.NO_MATCH
@@ -72,6 +73,6 @@ private fun FfiVerdict.toPublic() =
         FfiVerdict.OFF -> Explanation.Verdict.OFF
     }
 
-private fun ULong.toInstant() = Instant.fromEpochSeconds(toLong())
+internal fun ULong.toInstant() = Instant.fromEpochSeconds(toLong())
 
 private const val YEAR_10000 = 253_402_300_800L

@@ -42,6 +42,7 @@ private fun FfiPinning.toPublic(): Pinning =
     when (this) {
         is FfiPinning.Matched -> Pinning.Matched(rule, pin, at.toPublic(), state.toPublic())
         is FfiPinning.ReportOnly -> Pinning.ReportOnly(mismatch.toPinMismatch())
+        is FfiPinning.Inspected -> Pinning.Inspected(rule, authority, mismatch.toPinMismatch())
         is FfiPinning.Off -> Pinning.Off(rule)
         is FfiPinning.Lapsed -> Pinning.Lapsed(rule)
         FfiPinning.NotPinned -> Pinning.NotPinned

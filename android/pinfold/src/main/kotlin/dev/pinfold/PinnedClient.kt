@@ -43,6 +43,25 @@ public class PinnedClient private constructor(
     )
 
     /**
+     * Makes a client whose pin sets come from an updater: every newer one is in force at once, and
+     * a mismatch has one looked for before the request fails. Not on a main thread.
+     *
+     * @throws PinfoldException.InvalidConfig for a setting that is out of range.
+     * @throws PinfoldException.InvalidCertificate for one of [Roots.Only] that is none.
+     * @throws IllegalStateException where [updater] is closed.
+     */
+    @JvmOverloads
+    @Throws(PinfoldException::class)
+    public constructor(
+        updater: PinSetUpdater,
+        configure: ClientConfig.() -> Unit = {},
+    ) : this(
+        ClientConfig().apply { systemTrust = updater.systemTrust }.apply(configure).let { config ->
+            updater.attach { Client.updated(it, config.settings(), config.trust()) }
+        },
+    )
+
+    /**
      * Sends a request and waits for the whole response without blocking the caller's thread.
      * Cancelling the coroutine closes the connection at once.
      *
@@ -151,7 +170,7 @@ public class PinnedClient private constructor(
     /**
      * Puts another pin set into force, at once and for good: idle connections are closed, and
      * requests that begin after this call see only the new one. Those in flight end under the
-     * old one.
+     * old one, but see [ClientConfig.abortWithdrawn]. What an updater finds next replaces it.
      *
      * @throws PinfoldException.ClientClosed after [close].
      */

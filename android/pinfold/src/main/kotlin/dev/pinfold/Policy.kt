@@ -78,6 +78,20 @@ public sealed interface Pinning {
     ) : Pinning
 
     /**
+     * No pin matched, but an authority that the pin set and the device's management both name has
+     * issued the certificate; see [UpdaterConfig.managedConfiguration].
+     *
+     * @property rule The pin set's entry.
+     * @property authority The authority's id.
+     * @property mismatch What would have been thrown without consent.
+     */
+    public data class Inspected(
+        public val rule: String,
+        public val authority: String,
+        public val mismatch: PinfoldException.PinMismatch,
+    ) : Pinning
+
+    /**
      * The entry is [Mode.OFF].
      *
      * @property rule The pin set's entry.

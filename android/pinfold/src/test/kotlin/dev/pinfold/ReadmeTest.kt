@@ -15,18 +15,50 @@ class ReadmeTest {
         println(response.text())
     }
 
+    @Suppress("unused") // Likewise.
+    private suspend fun updates(
+        embedded: ByteArray,
+        noBackupFilesDir: File,
+    ) {
+        val updater =
+            PinSetUpdater(embedded) {
+                directory = noBackupFilesDir.resolve("pinfold")
+                onEvent = { event -> println("pins: $event") }
+            }
+        val client = PinnedClient(updater)
+        val response = client.get("https://api.example.com/v1/me")
+        println("${response.status} under pin set ${updater.status().order.pinset}")
+
+        val status = updater.status()
+        println("pin set ${status.order.pinset}, ${status.freshness}, expires ${status.expires}")
+        println("last checked ${status.checked ?: "never"}, next in ${status.nextDue}")
+        status.lastError?.let { println("the last attempt failed: ${it.code} ${it.message}") }
+    }
+
+    @Suppress("unused") // Likewise.
+    fun report(event: UpdateEvent) =
+        when (event) {
+            is UpdateEvent.Rejected -> println("refused: ${event.error.code} from ${event.url}")
+            is UpdateEvent.Inspected -> println("${event.host} is inspected by ${event.authority}")
+            UpdateEvent.Stale, is UpdateEvent.Lapsed -> println("the pin set needs renewal: $event")
+            else -> Unit
+        }
+
     @Test
-    fun `every sample of the README is in this file`() {
+    fun `every sample of the documentation is in a file that is compiled`() {
         // Maven runs tests in the module's folder.
-        val code = lines(File("src/test/kotlin/dev/pinfold/ReadmeTest.kt").readText())
+        val code =
+            listOf(
+                "src/test/kotlin/dev/pinfold/ReadmeTest.kt",
+                "../work/src/test/kotlin/dev/pinfold/work/Samples.kt",
+            ).map { lines(File(it).readText()) }
         val blocks =
-            File("../../README.md")
-                .readText()
-                .split("```kotlin\n")
-                .drop(1)
-                .map { it.substringBefore("```") }
+            listOf("README.md", "docs/pin-sets.md").flatMap { document ->
+                val parts = File("../../$document").readText().split("```kotlin\n")
+                parts.drop(1).map { it.substringBefore("```") }
+            }
         assertTrue(blocks.isNotEmpty())
-        for (block in blocks) assertTrue(code.contains(lines(block)), block)
+        for (block in blocks) assertTrue(code.any { it.contains(lines(block)) }, block)
     }
 
     @Test

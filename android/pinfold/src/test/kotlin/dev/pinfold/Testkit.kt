@@ -100,6 +100,54 @@ object Testkit {
         connection: Long,
     ): JsonObject = await(server, "closed") { it.long("conn") == connection }
 
+    /** What [server] has seen of [kind] since the last [clear]. */
+    fun events(
+        server: String,
+        kind: String,
+    ): List<JsonObject> =
+        call("GET", "/events?server=$server").objects().filter { it.text("event") == kind }
+
+    fun clear(server: String) {
+        call("POST", "/clear?server=$server")
+    }
+
+    /** Closes the connections of [server]. */
+    fun drop(server: String) {
+        call("POST", "/drop?server=$server")
+    }
+
+    /** Has [server] present another [chain] from now on, on new connections. */
+    fun present(
+        server: String,
+        chain: String,
+    ) {
+        call("POST", "/present?server=$server&chain=$chain")
+        drop(server)
+    }
+
+    /** Has [server] answer [path] with [content] from now on. */
+    fun publish(
+        server: String,
+        path: String,
+        content: String,
+    ) {
+        call("POST", "/publish?server=$server&path=$path", content)
+    }
+
+    /** What an app is built with, see `POST /embed`. */
+    fun embed(
+        query: String,
+        edits: JsonObject,
+    ): JsonObject = call("POST", "/embed?$query", edits.toString()).jsonObject
+
+    /** Has a server offer a pin set, see `POST /sign`. */
+    fun sign(
+        query: String,
+        edits: JsonObject,
+    ) {
+        call("POST", "/sign?$query", edits.toString())
+    }
+
     fun url(path: String): String = "https://$HOST$path"
 
     /** Pins the CA of most servers. */
@@ -130,9 +178,14 @@ object Testkit {
     private fun call(
         method: String,
         path: String,
+        body: String? = null,
     ): JsonElement {
         val connection = URI(control + path).toURL().openConnection() as HttpURLConnection
         connection.requestMethod = method
+        if (body != null) {
+            connection.doOutput = true
+            connection.outputStream.use { it.write(body.encodeToByteArray()) }
+        }
         val status = connection.responseCode
         val stream = if (status == 200) connection.inputStream else connection.errorStream
         val answer = stream.reader().readText()

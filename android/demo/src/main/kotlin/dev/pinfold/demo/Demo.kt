@@ -9,8 +9,18 @@ import kotlinx.coroutines.runBlocking
 import java.io.File
 import java.security.cert.CertificateFactory
 
-/** With `PINFOLD_DEMO_WHO` one request ([who]), else the scenario of `scripts/demo`. */
-fun main() = runBlocking { if (System.getenv("PINFOLD_DEMO_WHO") != null) who() else scenario() }
+/**
+ * With `PINFOLD_DEMO_WHO` one request ([who]), with `PINFOLD_DEMO_ROTATE` a rotation
+ * ([rotate]), else the scenario of `scripts/demo`.
+ */
+fun main() =
+    runBlocking {
+        when {
+            System.getenv("PINFOLD_DEMO_WHO") != null -> who()
+            System.getenv("PINFOLD_DEMO_ROTATE") != null -> rotate()
+            else -> scenario()
+        }
+    }
 
 /** A line `STEP OUTCOME` for each step, and `issuer NAME`. */
 private suspend fun scenario() {
@@ -43,6 +53,7 @@ internal suspend fun PinnedClient.outcome(): Outcome =
         when (val pinning = get(setting("URL")).pinning) {
             is Pinning.Matched -> Outcome("match")
             is Pinning.ReportOnly -> Outcome("report_only", pinning.mismatch)
+            is Pinning.Inspected -> Outcome("inspected", pinning.mismatch)
             is Pinning.Off -> Outcome("off")
             is Pinning.Lapsed -> Outcome("lapsed")
             Pinning.NotPinned -> Outcome("not_pinned")
