@@ -75,3 +75,17 @@ need_command() {
   need_apt "$@"
   has "$name" || fail "$name is still missing after the installation of: $*"
 }
+
+# The folder of Android's NDK; fails where there is none.
+ndk() {
+  local folder newest
+  for folder in "${ANDROID_NDK_HOME:-}" "${ANDROID_NDK_ROOT:-}"; do
+    if [ -n "$folder" ]; then
+      echo "$folder"
+      return
+    fi
+  done
+  [ -n "${ANDROID_HOME:-}" ] || return
+  newest=$(printf '%s\n' "$ANDROID_HOME"/ndk/*/ | sort -V | tail -1)
+  [ -d "$newest" ] && echo "${newest%/}"
+}

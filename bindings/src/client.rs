@@ -357,7 +357,11 @@ impl Roots {
         match (self, trust) {
             (Self::System, Some(trust)) => pinfold_core::Roots::Platform(Arc::new(Foreign(trust))),
             (Self::System, None) => pinfold_core::Roots::System,
+            #[cfg(feature = "bundled-roots")]
             (Self::Bundled, _) => pinfold_core::Roots::Bundled,
+            // None, which is refused.
+            #[cfg(not(feature = "bundled-roots"))]
+            (Self::Bundled, _) => pinfold_core::Roots::Only(Vec::new()),
             (Self::Only { certificates }, _) => pinfold_core::Roots::Only(certificates),
         }
     }

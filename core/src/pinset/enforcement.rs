@@ -102,9 +102,9 @@ fn terms(state: &State, policy: &HostPolicy, embedded: &Embedded, install_id: &[
     let pinset = state.pinset();
     let rules = pinset.rules(policy.host());
     let percent = rules.map_or(100, |rules| rules.enforce_percent);
-    let bucket = || bucket(install_id, pinset.stream(), policy.host());
+    let bucket = bucket(install_id, pinset.stream(), policy.host());
     let mode = match policy.mode() {
-        Mode::Enforce if percent < 100 && bucket() >= percent => Mode::ReportOnly,
+        Mode::Enforce if bucket >= percent => Mode::ReportOnly,
         mode => mode,
     };
     let expires = rules.and_then(|rules| rules.expires).unwrap_or(u64::MAX).min(pinset.expires());

@@ -159,6 +159,7 @@ impl Platform {
 /// A verifier of rustls, such as rustls-platform-verifier: it says yes or no, but not by which
 /// path.
 #[derive(Debug)]
+#[cfg_attr(target_os = "android", allow(dead_code))] // the app asks there
 pub(super) struct RustlsTrust(pub(super) Arc<dyn ServerCertVerifier>);
 
 impl PlatformTrust for RustlsTrust {
@@ -178,6 +179,7 @@ impl PlatformTrust for RustlsTrust {
     }
 }
 
+#[cfg_attr(target_os = "android", allow(dead_code))]
 fn untrusted(e: rustls::Error) -> UntrustedReason {
     let rustls::Error::InvalidCertificate(e) = e else {
         return UntrustedReason::Invalid(e.to_string());
