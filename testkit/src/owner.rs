@@ -2,6 +2,8 @@
 //!
 //! Written against the format alone, so that a mistake of the library's does not repeat itself here.
 
+use std::sync::OnceLock;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use ring::rand::SystemRandom;
@@ -103,14 +105,16 @@ impl Owner {
         })
     }
 
-    /// That many days from now, as documents write it.
+    /// That many days from the start of this process, as documents write it: what is made twice is
+    /// the same, and what is made later is not issued later.
     ///
     /// # Panics
     ///
     /// Far outside of the years 1970 to 9999.
     pub fn time(days: i64) -> String {
-        let now = OffsetDateTime::now_utc() + Duration::days(days);
-        let (date, time) = (now.date(), now.time());
+        static BEGUN: OnceLock<OffsetDateTime> = OnceLock::new();
+        let at = *BEGUN.get_or_init(OffsetDateTime::now_utc) + Duration::days(days);
+        let (date, time) = (at.date(), at.time());
         format!("{date}T{:02}:{:02}:{:02}Z", time.hour(), time.minute(), time.second())
     }
 }
