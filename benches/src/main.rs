@@ -54,7 +54,7 @@ fn main() {
     measure("decision", 41, times(500), decision::contenders(&chain));
 
     let documents = folder.join("pinset");
-    let contenders = updates::contenders(&documents, &place.root, &place.pins);
+    let contenders = updates::contenders(&documents, &place);
     measure("updates", 21, times(100), contenders);
 
     measure("warm", 21, times(400), warm(&place));

@@ -12,7 +12,8 @@ use crate::output;
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
    0  success; `evaluate`: the connection is allowed; `verify`: clients accept the bundle
-   1  `evaluate`: it is refused; `verify`: a client rejects the bundle; `publish`: one would be stranded
+   1  `evaluate`: it is refused; `verify`: a client rejects the bundle; `publish`: one would be stranded,
+      or a rule is broken; `lint`: a rule is broken
    2  unusable input: arguments, files, pin sets, URLs, keys, signatures
    3  a file cannot be written
   10  the certificate matches no pin
@@ -73,7 +74,7 @@ impl Failure {
         ExitCode::from(self.exit_code())
     }
 
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Input { place, reason } | Self::Output { place, reason } => {
                 format!("{place}: {reason}")

@@ -226,7 +226,7 @@ fn name(outcome: &Outcome) -> &'static str {
 }
 
 /// `HOST:PORT:ADDR`; ADDR is `IP:PORT`, or an IP with the same port.
-fn parse_connect(text: &str) -> Result<(String, u16, SocketAddr), String> {
+pub(crate) fn parse_connect(text: &str) -> Result<(String, u16, SocketAddr), String> {
     let usage = || "expected HOST:PORT:ADDR, such as api.example.com:443:127.0.0.1:8443".to_owned();
     let end_of_host = if text.starts_with('[') { text.find(']').map_or(0, |i| i + 1) } else { 0 };
     let colon = text[end_of_host..].find(':').ok_or_else(usage)? + end_of_host;

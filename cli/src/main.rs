@@ -10,6 +10,7 @@ mod failure;
 mod fetch;
 mod input;
 mod keygen;
+mod lint;
 mod live;
 mod output;
 mod pin;
@@ -41,6 +42,7 @@ enum Command {
     Fetch(fetch::Arguments),
     Keygen(keygen::Arguments),
     Root(root::Arguments),
+    Lint(lint::Arguments),
     Sign(sign::SignArguments),
     Tbs(sign::TbsArguments),
     Attach(sign::AttachArguments),
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Command::Fetch(arguments) => (arguments.json, fetch::run(&arguments).map(done)),
         Command::Keygen(arguments) => (arguments.json, keygen::run(&arguments).map(done)),
         Command::Root(arguments) => (arguments.json(), root::run(&arguments).map(done)),
+        Command::Lint(arguments) => (arguments.json, lint::run(&arguments)),
         Command::Sign(arguments) => (arguments.json(), sign::sign(&arguments).map(done)),
         Command::Tbs(arguments) => (arguments.json, sign::tbs(&arguments).map(done)),
         Command::Attach(arguments) => (arguments.json(), sign::attach(&arguments).map(done)),

@@ -8,14 +8,16 @@ use pinfold_core::pinset::{Bundle, Order};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::lint::{self, Case, Finding, PinSetFile};
 use crate::verify::{App, Trace};
 use crate::{input, output, verify};
 
 /// Put a bundle into a folder, as bundle.json, if every app in the field can take it.
 ///
 /// That is replayed from what each version of the app ships with, and from there again for clients
-/// that have taken what the folder holds now. An older bundle than that is refused. Exit code 1:
-/// refused, and the folder is as it was.
+/// that have taken what the folder holds now. An older bundle than that is refused, and so is a pin
+/// set that breaks a rule of good practice whose ID begins with E (`pinfold lint`); of those with W
+/// and of a root near its end it warns. Exit code 1: refused, and the folder is as it was.
 #[derive(Args)]
 #[command(after_help = "\
 Example:
@@ -30,12 +32,16 @@ pub(crate) struct Arguments {
     /// The folder that is served
     #[arg(long, value_name = "DIR")]
     to: String,
+    /// When, for what depends on it [default: now]
+    #[arg(long, value_name = "RFC3339")]
+    at: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let at = input::time_or_now("--at", arguments.at.as_deref())?;
     let apps = verify::apps(&arguments.embedded)?;
     let bytes = input::read(&arguments.bundle)?;
     let bundle = Bundle::parse(&bytes).map_err(|e| Failure::rejected(&arguments.bundle, e))?;
@@ -71,22 +77,42 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         traces.extend(updated.map(|(_, trace)| trace.after("the published bundle")));
     }
     let stranded = traces.iter().any(Trace::stranded);
-    let now = input::time_or_now("--at", None)?;
-    let refused = stranded || older.is_some();
+    let case = Case {
+        pinset: PinSetFile::read(&arguments.bundle, &bundle.pinset, None)?,
+        published: match &published {
+            Some(published) => Some(PinSetFile::read(target, &published.pinset, None)?),
+            None => None,
+        },
+        root: lint::last_root(&bundle),
+        apps: apps.iter().map(App::update_urls).collect(),
+        bytes: bytes.len(),
+        at,
+    };
+    let findings = lint::check(&case);
+    // A root near its end must not keep out what an emergency needs.
+    let refuses = |finding: &&Finding| finding.refuses() && finding.id != "E08";
+    let broken = findings.iter().filter(refuses).map(Finding::words);
+    let reasons: Vec<_> = older.into_iter().chain(broken).collect();
+    let refused = stranded || !reasons.is_empty();
     if !refused {
         output::write_file(target, &bytes)?;
     }
     if arguments.json {
-        let all: Vec<_> = traces.iter().map(|trace| trace.to_json(now)).collect();
+        let all: Vec<_> = traces.iter().map(|trace| trace.to_json(at)).collect();
+        let findings: Vec<_> = findings.iter().map(Finding::to_json).collect();
         output::print_json(&json!({
-            "published": !refused, "output": target, "reason": older, "traces": all,
+            "published": !refused, "output": target, "reason": reasons.first(), "traces": all,
+            "findings": findings,
         }))?;
     } else {
-        verify::report(&traces, now, false)?;
+        verify::report(&traces, at, false)?;
         let fate = if refused { "refused" } else { "published" };
         output::print(format!("{fate}  {target}\n").as_bytes())?;
-        if let Some(older) = older {
-            eprintln!("{} {older}", output::red("error:"));
+        for finding in findings.iter().filter(|finding| !refuses(finding)) {
+            output::warn(&finding.words());
+        }
+        for reason in reasons {
+            eprintln!("{} {reason}", output::red("error:"));
         }
     }
     Ok(ExitCode::from(u8::from(refused)))

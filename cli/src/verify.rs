@@ -87,6 +87,11 @@ fn newest_root(bundle: &Bundle) -> u64 {
 }
 
 impl App {
+    /// Its file, and where it looks for updates by itself.
+    pub(crate) fn update_urls(&self) -> (String, Vec<String>) {
+        (self.path.clone(), self.embedded.update_urls.clone())
+    }
+
     /// The state that it ships with.
     pub(crate) fn start(&self) -> &State {
         &self.start

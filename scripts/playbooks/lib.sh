@@ -92,7 +92,9 @@ sign_root() {
 verify() { expect 0 "$2" verify --embedded app-*.json --bundle "$1" --at "$today"; }
 
 # publish BUNDLE
-publish() { expect 0 published publish --embedded app-*.json --bundle "$1" --to site; }
+publish() {
+  expect 0 published publish --embedded app-*.json --bundle "$1" --to site --at "$today"
+}
 
 # begin PINS: keys, the first root by two of three keys, the first pin set, an app that ships with
 # them, and the first publication.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{APP, Desk, ISSUED, LAST, STREAM, order, parsed, words};
+use super::{APP, AT, Desk, ISSUED, LAST, STREAM, order, parsed, words};
 
 #[test]
 fn the_document_of_the_documentation_can_be_signed() {
@@ -213,7 +213,8 @@ fn a_stolen_pinset_key_at_the_last_version_is_healed_by_an_epoch() {
     assert_eq!((exit, order(&traces[0])), (0, [1, 0, LAST]));
     std::fs::create_dir(desk.path("site")).expect("a folder");
     let publish = |bundle| {
-        desk.run(&["publish", "--embedded", "app-1.json", "--bundle", bundle, "--to", "site"])
+        let given = ["publish", "--at", AT, "--to", "site", "--embedded", "app-1.json", "--bundle"];
+        desk.run(&[&given[..], &[bundle]].concat())
     };
     assert!(publish("theft.json").status.success());
 

@@ -2,6 +2,8 @@
 
 mod ceremony;
 mod errors;
+mod lint;
+mod lint_live;
 mod playbooks;
 mod publishing;
 mod rules;

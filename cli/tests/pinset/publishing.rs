@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::{Desk, order, parsed, words};
+use super::{AT, Desk, order, parsed, words};
 
 fn publish(desk: &Desk, apps: &[&str], bundle: &str) -> std::process::Output {
     let _there = std::fs::create_dir(desk.path("site"));
-    let given = ["publish", "--json", "--bundle", bundle, "--to", "site", "--embedded"];
+    let given = ["publish", "--json", "--at", AT, "--bundle", bundle, "--to", "site", "--embedded"];
     desk.run(&[&given[..], apps].concat())
 }
 

@@ -99,6 +99,21 @@ impl HostName {
         !self.is_ip() && is_public_suffix(&self.0)
     }
 
+    /// The name that somebody registered, directly below the longest public suffix:
+    /// `example.co.uk` of `a.b.example.co.uk`. Where the list knows none, the last label is the
+    /// suffix (<https://github.com/publicsuffix/list/wiki/Format>). None for an IP address, for a
+    /// public suffix itself and for a single label.
+    pub fn registrable_domain(&self) -> Option<&str> {
+        if self.is_public_suffix() {
+            return None;
+        }
+        self.and_parents().find(|name| {
+            let parent = name.split_once('.').map(|(_, parent)| parent);
+            parent.is_some_and(|parent| is_public_suffix(parent) || !parent.contains('.'))
+                && !self.is_ip()
+        })
+    }
+
     /// The name and then each parent, by label: `a.b.c`, `b.c`, `c`. An IP address has no parents.
     pub(super) fn and_parents(&self) -> impl Iterator<Item = &str> {
         let is_ip = self.is_ip();
@@ -135,6 +150,26 @@ mod tests {
             ("2001:DB8:0:0::1", "2001:db8::1"),
         ] {
             assert_eq!(HostName::parse(text).expect(text).as_str(), canonical);
+        }
+    }
+
+    #[test]
+    fn the_registrable_domain_is_one_label_longer_than_the_suffix() {
+        for (text, registered) in [
+            ("example.com", Some("example.com")),
+            ("a.b.example.com", Some("example.com")),
+            ("a.b.example.co.uk", Some("example.co.uk")),
+            ("a.b.anything.ck", Some("b.anything.ck")),
+            ("a.www.ck", Some("www.ck")),
+            ("a.b.example.test", Some("example.test")),
+            ("co.uk", None),
+            ("com", None),
+            ("localhost", None),
+            ("192.0.2.1", None),
+            ("2001:db8::1", None),
+        ] {
+            let host = HostName::parse(text).expect(text);
+            assert_eq!(host.registrable_domain(), registered, "{text}");
         }
     }
 

@@ -29,7 +29,10 @@ use rustls_pki_types::TrustAnchor;
 pub use explain::{ChoiceReason, Explanation, PolicyChoice};
 pub use identity::{CertificateIdentity, Spki, pin_of_public_key, pin_of_request};
 pub use platform::{PlatformTrust, TrustQuestion, TrustedPath};
+pub use strength::check_certificate;
 pub use trust::Roots;
+#[cfg(feature = "bundled-roots")]
+pub use trust::is_public_root;
 #[cfg(feature = "bundled-roots")]
 pub(crate) use trust::public_roots;
 

@@ -65,6 +65,18 @@ pub(super) fn check_signature(der: &[u8]) -> Result<(), String> {
     if good { Ok(()) } else { Err("a signature over SHA-1 or MD5, which can be forged".into()) }
 }
 
+/// Whether a certificate (DER) has a key and a signature of today's strength; the error says what
+/// is weak. What an authority signs its own name with is not looked at, because nobody relies on
+/// it: roots are trusted for being known.
+///
+/// # Errors
+/// The weakness, in words, also where the certificate cannot be read.
+pub fn check_certificate(der: &[u8]) -> Result<(), String> {
+    let fields = Fields::read(der).ok_or("a certificate that cannot be read")?;
+    check_key(fields.spki)?;
+    if fields.issuer == fields.subject { Ok(()) } else { check_signature(der) }
+}
+
 /// The hash of RSASSA-PSS parameters (RFC 8017 §A.2.3); without one it is SHA-1.
 fn pss_hash(parameters: Der<'_>) -> Option<&[u8]> {
     let (parameters, _) = parameters.expect(SEQUENCE)?;

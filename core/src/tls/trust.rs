@@ -118,6 +118,12 @@ pub(crate) fn public_roots() -> &'static [(SpkiSha256, TrustAnchor<'static>)] {
     &ROOTS
 }
 
+/// Whether a key is that of one of Mozilla's roots, as compiled in: an authority of the public web.
+#[cfg(feature = "bundled-roots")]
+pub fn is_public_root(key: &SpkiSha256) -> bool {
+    public_roots().iter().any(|(spki, _)| spki == key)
+}
+
 pub(super) fn untrusted(e: webpki::Error) -> UntrustedReason {
     match e {
         webpki::Error::CertExpired { .. } => UntrustedReason::Expired,

@@ -1,0 +1,194 @@
+//! `pinfold lint`: what is wrong with a pin set although it can be read.
+
+mod case;
+mod history;
+mod rules;
+mod servers;
+
+use std::process::ExitCode;
+
+use clap::Args;
+use pinfold_core::pinset::{Bundle, Envelope};
+use serde_json::{Value, json};
+
+pub(crate) use case::{Case, PinSetFile, last_root};
+
+use crate::document::{self, Kind};
+use crate::failure::Failure;
+use crate::root_file::RootFile;
+use crate::{fetch, input, output, verify};
+
+const DAY: u64 = 86_400;
+
+/// A place, and a sentence that says what is wrong there and what to do.
+type Found = (String, String);
+type Rule = (&'static str, fn(&Case) -> Vec<Found>);
+
+/// Check a pin set by the rules of good practice, before it is signed.
+///
+/// Each finding has the ID of its rule (docs/attacks.md). Those that begin with E have to be
+/// repaired; those that begin with W may stand for a reason, given with --allow. What can be known
+/// is checked: more with the root, the published bundle and the files of the apps, and most with
+/// --live. Exit code 0: nothing is left; 1: there are findings; 2: no client would read it.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  pinfold lint pins.json --root root-1.json --against public/bundle.json --embedded releases/*.json
+  pinfold lint pins.json --live
+  pinfold lint pins.json --live --connect api.example.com:443:10.0.0.7 --roots ca.pem
+  pinfold lint pins.json --against bundle.json --allow 'W24=the pilot with status ended in May'")]
+pub(crate) struct Arguments {
+    /// The pin set: as people write it, or in its envelope
+    #[arg(value_name = "PINSET")]
+    pinset: String,
+    /// The signed root that it must hold under; without it, only the end and the epoch of the
+    /// newest published one are looked at
+    #[arg(long, value_name = "FILE")]
+    root: Option<String>,
+    /// What is published now
+    #[arg(long, value_name = "BUNDLE")]
+    against: Option<String>,
+    /// What a version of the app ships with, for its update URLs
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    embedded: Vec<String>,
+    /// Ask the servers of the entries that enforce: the entry's host on port 443, or those that
+    /// --connect names
+    #[arg(long)]
+    live: bool,
+    /// Ask ADDR instead of looking HOST up; may be given several times
+    #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = fetch::parse_connect, requires = "live")]
+    connect: Vec<servers::Named>,
+    /// The authorities behind `system_and_pin`: `system`, `bundled` or a file of certificates
+    #[arg(long, value_name = "FILE|system|bundled", default_value = "system", requires = "live")]
+    roots: String,
+    /// When [default: now]
+    #[arg(long, value_name = "RFC3339")]
+    at: Option<String>,
+    /// Let the findings of a rule stand, W only, and say why; may be given several times
+    #[arg(long, value_name = "ID=REASON", value_parser = parse_allow)]
+    allow: Vec<(&'static str, String)>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A rule that a pin set breaks.
+pub(crate) struct Finding {
+    pub(crate) id: &'static str,
+    pub(crate) place: String,
+    pub(crate) text: String,
+    /// Why it may stand.
+    allowed: Option<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let path = &arguments.pinset;
+    let at = input::time_or_now("--at", arguments.at.as_deref())?;
+    let envelope = document::read(path, Some(Kind::Pinset))?.envelope;
+    let root = arguments.root.as_deref().map(RootFile::read).transpose()?;
+    let pinset = PinSetFile::read(path, &envelope, root.as_ref().map(|file| &file.root))?;
+    let bundle = arguments.against.as_deref().map(verify::read_bundle).transpose()?;
+    let published = match (&arguments.against, &bundle) {
+        (Some(path), Some(bundle)) => Some(PinSetFile::read(path, &bundle.pinset, None)?),
+        _ => None,
+    };
+    if let (Some(path), Some(published)) = (&arguments.against, &published)
+        && published.document.stream() != pinset.document.stream()
+    {
+        let reason = format!("of another series, {}", published.document.stream());
+        return Err(Failure::input(path, reason));
+    }
+    let bytes = bundle_of(bundle.as_ref(), root.as_ref(), envelope).to_json().len();
+    let root = root.map(|file| file.root).or_else(|| bundle.as_ref().and_then(last_root));
+    let apps = verify::apps(&arguments.embedded)?.iter().map(verify::App::update_urls).collect();
+    let case = Case { pinset, published, root, apps, bytes, at };
+
+    let mut findings = check(&case);
+    if arguments.live {
+        let roots = input::roots(&arguments.roots)?;
+        for entry in servers::ask(case.document(), &arguments.connect, roots, at)? {
+            for (id, rule) in servers::RULES {
+                let found = rule(&entry).into_iter().map(|text| (entry.place(), text));
+                findings.extend(found.map(|found| Finding::new(id, found)));
+            }
+        }
+    }
+    findings.sort_by_key(|finding| finding.id);
+    for finding in &mut findings {
+        let allowed = arguments.allow.iter().find(|(id, _)| *id == finding.id);
+        finding.allowed = allowed.map(|(_, reason)| reason.clone());
+    }
+    let left = findings.iter().any(|finding| finding.allowed.is_none());
+    if arguments.json {
+        let all: Vec<_> = findings.iter().map(Finding::to_json).collect();
+        let version = case.document().version();
+        output::print_json(&json!({ "clean": !left, "version": version, "findings": all }))?;
+    } else {
+        let lines: String = findings.iter().map(|finding| finding.words() + "\n").collect();
+        output::print(lines.as_bytes())?;
+        if !left {
+            output::print(format!("clean  {path}\n").as_bytes())?;
+        }
+    }
+    Ok(ExitCode::from(u8::from(left)))
+}
+
+/// Applies every rule that needs no server.
+pub(crate) fn check(case: &Case) -> Vec<Finding> {
+    let rules = rules::RULES.iter().chain(history::RULES);
+    rules
+        .flat_map(|(id, rule)| rule(case).into_iter().map(|found| Finding::new(id, found)))
+        .collect()
+}
+
+impl Finding {
+    fn new(id: &'static str, (place, text): Found) -> Self {
+        Self { id, place, text, allowed: None }
+    }
+
+    /// Whether it has to be repaired.
+    pub(crate) fn refuses(&self) -> bool {
+        self.id.starts_with('E')
+    }
+
+    pub(crate) fn words(&self) -> String {
+        let line = format!("{}  {}: {}", self.id, self.place, self.text);
+        match &self.allowed {
+            Some(reason) => format!("{line} (allowed: {reason})"),
+            None => line,
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let Self { id, place, text, allowed } = self;
+        json!({ "id": id, "place": place, "text": text, "allowed": allowed })
+    }
+}
+
+/// What would be published, as far as it is known.
+fn bundle_of(published: Option<&Bundle>, root: Option<&RootFile>, pinset: Envelope) -> Bundle {
+    let mut roots = published.map(|bundle| bundle.roots.clone()).unwrap_or_default();
+    if let Some(root) = root
+        && roots.iter().all(|known| known.payload != root.envelope.payload)
+    {
+        roots.push(root.envelope.clone());
+    }
+    Bundle { roots, pinset }
+}
+
+/// `ID=REASON`.
+fn parse_allow(text: &str) -> Result<(&'static str, String), String> {
+    let usage = "expected ID=REASON, such as 'W24=the pilot has ended'";
+    let (id, reason) = text.split_once('=').ok_or(usage)?;
+    let reason = reason.trim();
+    if reason.is_empty() {
+        return Err(usage.into());
+    }
+    let ids = rules::RULES.iter().chain(history::RULES).map(|(id, _)| *id);
+    let mut ids = ids.chain(servers::RULES.iter().map(|(id, _)| *id));
+    match ids.find(|known| *known == id) {
+        Some(known) if known.starts_with('W') => Ok((known, reason.to_owned())),
+        Some(known) => Err(format!("{known} has to be repaired; only W may stand")),
+        None => Err(format!("there is no rule {id:?}")),
+    }
+}
