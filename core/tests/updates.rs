@@ -454,3 +454,24 @@ fn a_request_in_flight_ends_with_its_pin_where_the_client_wants_it() {
     let (_kit, result) = withdrawn_in_flight(false);
     assert_eq!(result.expect_err("dropped").code(), "truncated");
 }
+
+#[test]
+fn a_listener_that_waits_for_a_refresh_or_panics_holds_up_nothing() {
+    let kit = kit();
+    let shared = Arc::new(std::sync::OnceLock::<PinSetUpdater>::new());
+    let own = shared.clone();
+    let (told, events) = std::sync::mpsc::channel();
+    let builder = builder(&kit, &embedded(&kit, 1, "backend")).listener(move |_| {
+        let refused = own.get().map(PinSetUpdater::refresh);
+        told.send(refused).expect("a test that listens");
+        panic!("as told");
+    });
+    let updater = builder.build().expect("a good updater");
+    shared.set(updater.clone()).expect("the first");
+    publish(&kit, bundle(&kit, 2, "rotated"));
+    assert_eq!(updater.refresh(), Ok(Refreshed::Updated));
+    let refused = events.recv().expect("an event").expect("an updater");
+    assert_eq!(refused.expect_err("not here").code(), "unavailable");
+    publish(&kit, bundle(&kit, 3, "rotated"));
+    assert_eq!(updater.refresh(), Ok(Refreshed::Updated));
+}

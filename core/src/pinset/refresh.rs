@@ -1,6 +1,8 @@
 //! The working part of an updater: what is in force, fetching, storing, and when to look again.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -445,7 +447,10 @@ impl Inner {
 
     fn tell(&self, event: &UpdateEvent) {
         if let Some(listener) = &self.listener {
-            listener(event);
+            let before = TELLING.replace(true);
+            // What it does wrong is its own business, and not the fetch's.
+            let _panicked = catch_unwind(AssertUnwindSafe(|| listener(event)));
+            TELLING.set(before);
         }
     }
 
@@ -475,8 +480,18 @@ impl Drop for Landing {
     }
 }
 
+thread_local! {
+    /// Whether this thread tells the listener of something.
+    static TELLING: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Fetches on this thread, or waits for whoever does.
 pub(super) fn refresh(inner: &Arc<Inner>) -> Result<Refreshed, UpdateError> {
+    if TELLING.get() {
+        // What tells it may be the fetch that it would wait for.
+        refresh_in_background(inner);
+        return Err(UpdateError::Unavailable("a listener cannot wait for a refresh".into()));
+    }
     let mut flight = lock(&inner.flight);
     if flight.flying {
         let awaited = flight.landed + 1;

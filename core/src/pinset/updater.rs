@@ -127,7 +127,8 @@ impl PinSetUpdaterBuilder {
     }
 
     /// Has `listener` told of everything that happens, on whatever thread it happens; it must not
-    /// block.
+    /// block. A refresh that it asks for goes on without it: it gets an error at once. Its panics
+    /// are ignored.
     pub fn listener(mut self, listener: impl Fn(&UpdateEvent) + Send + Sync + 'static) -> Self {
         self.listener = Some(Arc::new(listener));
         self

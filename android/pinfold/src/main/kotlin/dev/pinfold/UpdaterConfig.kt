@@ -83,7 +83,7 @@ public class UpdaterConfig internal constructor() {
  * ```
  * val restrictions = context.getSystemService(RestrictionsManager::class.java)
  * managedConfiguration =
- *     ManagedConfiguration { key -> restrictions.applicationRestrictions.getString(key) }
+ *     ManagedConfiguration { key -> restrictions?.applicationRestrictions?.getString(key) }
  * ```
  */
 public fun interface ManagedConfiguration {

@@ -185,6 +185,30 @@ class UpdaterTest {
     }
 
     @Test
+    fun `a store of another app is refused and told`(
+        @TempDir folder: File,
+    ) {
+        App.publish(2, "rotated")
+        App(1, "backend").updater { directory = folder }.use { it.refreshBlocking() }
+        val events = Events()
+        val embedded =
+            App(1, "backend") { put("aud", json("[\"other\"]")) }
+                .embedded
+                .decodeToString()
+                .replace("\"audience\":\"test\"", "\"audience\":\"other\"")
+        val other =
+            PinSetUpdater(embedded.encodeToByteArray()) {
+                directory = folder
+                onEvent = events
+            }
+        other.use {
+            assertEquals(1, it.status().order.pinset)
+            val told = assertInstanceOf<UpdateEvent.Rejected>(events.next())
+            assertEquals(null to Reason.AUDIENCE, told.url to told.error.reason)
+        }
+    }
+
+    @Test
     suspend fun `what another process has stored is taken over`(
         @TempDir folder: File,
     ) {

@@ -80,6 +80,6 @@ class RefreshInForeground(
 fun managed(context: Context): ManagedConfiguration {
     val restrictions = context.getSystemService(RestrictionsManager::class.java)
     val managed =
-        ManagedConfiguration { key -> restrictions.applicationRestrictions.getString(key) }
+        ManagedConfiguration { key -> restrictions?.applicationRestrictions?.getString(key) }
     return managed
 }
