@@ -18,7 +18,11 @@ let package = Package(
             ]
         ),
         .target(name: "PinfoldBindings", dependencies: ["PinfoldFFI"]),
-        .target(name: "Pinfold", dependencies: ["PinfoldBindings"]),
+        .target(
+            name: "Pinfold",
+            dependencies: ["PinfoldBindings"],
+            resources: [.copy("PrivacyInfo.xcprivacy")]
+        ),
         .executableTarget(name: "PinfoldBench", dependencies: ["Pinfold"]),
         .executableTarget(name: "PinfoldDemo", dependencies: ["Pinfold"]),
         .testTarget(name: "PinfoldTests", dependencies: ["Pinfold", "PinfoldBindings"]),

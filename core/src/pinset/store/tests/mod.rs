@@ -91,7 +91,8 @@ fn rot(file: &Path) {
 
 #[track_caller]
 fn assert_deferred<T: fmt::Debug>(result: Result<T, StoreError>) {
-    assert!(matches!(result, Err(StoreError::Deferred { .. })), "{result:?}");
+    let Err(error @ StoreError::Deferred { .. }) = &result else { panic!("{result:?}") };
+    assert!(error.to_string().starts_with("the store cannot be read now: "), "{error}");
 }
 
 #[track_caller]

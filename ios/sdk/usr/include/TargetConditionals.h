@@ -1,0 +1,1 @@
+// clang defines TARGET_OS_* itself, from the target, since version 17.
