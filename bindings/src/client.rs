@@ -214,6 +214,11 @@ impl Client {
         Ok(self.client.replace_pins(pins.0.clone())?)
     }
 
+    /// Closes the idle connections, and those in use after their calls.
+    pub fn close_idle_connections(&self) {
+        self.client.close_idle_connections();
+    }
+
     /// The whole decision about a certificate without a connection, on a thread of ours. `at` is in
     /// seconds since 1970.
     pub async fn explain(

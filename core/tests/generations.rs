@@ -224,6 +224,44 @@ fn closing_ends_calls_in_flight_and_refuses_later_ones() {
 }
 
 #[test]
+fn idle_connections_are_closed_on_request_and_the_pin_set_goes_on() {
+    let kit = kit();
+    let server = kit.server("backend");
+    let client = client(&kit, pinned(&kit, "backend"), "backend");
+    client.get(&url("/")).expect("pinned");
+    client.close_idle_connections();
+    // At once, not when it is wanted next.
+    wait_closed(server, 1);
+    // A POST, which would not be sent again: the dead connection is not even tried.
+    for _ in 0..2 {
+        let post = Request::new(Method::Post, &url("/")).expect("a good URL");
+        client.send(&post).expect("a connection of its own");
+    }
+    assert_eq!(handshakes(server), [false, true]);
+}
+
+/// It may belong to the network that is gone.
+#[test]
+fn a_connection_in_use_while_idle_ones_are_closed_goes_on_and_is_not_used_again() {
+    let kit = kit();
+    let server = kit.server("backend");
+    let client = client(&kit, pinned(&kit, "backend"), "backend");
+    let large = {
+        let client = client.clone();
+        thread::spawn(move || client.get(&url("/bytes/15000000")))
+    };
+    let asked = |events: &[Event]| events.iter().any(|e| matches!(e, Event::Request { .. }));
+    server.wait_for(asked, PATIENCE).expect("the request");
+    client.close_idle_connections();
+    let response = large.join().expect("no panic").expect("the whole answer");
+    assert_eq!(response.body().len(), 15_000_000);
+    wait_closed(server, 1);
+    client.get(&url("/")).expect("pinned");
+    client.get(&url("/")).expect("pinned");
+    assert_eq!(connections(server), 2);
+}
+
+#[test]
 fn many_threads_share_a_client() {
     let kit = kit();
     let client = client(&kit, pinned(&kit, "backend"), "backend");

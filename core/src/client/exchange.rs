@@ -147,6 +147,11 @@ impl Generation {
         self.gate.shut(withdrawn);
     }
 
+    /// Closes what is idle, and what is in use when its call ends, but goes on with new connections.
+    pub(super) fn close_idle(&self) {
+        self.gate.close_idle();
+    }
+
     /// Lets go of every connection, too.
     pub(super) fn close(&self) {
         self.gate.shut(None);

@@ -197,6 +197,14 @@ impl Client {
         Ok(())
     }
 
+    /// Closes the idle connections, so that the next request makes one of its own: for a device
+    /// whose network has changed, which leaves them dead without a word. Requests in flight go on,
+    /// and their connections are closed after them. The pin set and the TLS sessions stay. Does
+    /// nothing on a closed client.
+    pub fn close_idle_connections(&self) {
+        self.generation().close_idle();
+    }
+
     /// The whole decision about a certificate as data, without a connection: what this client would
     /// do if `host` presented `chain` (DER, end-entity first) at `at`, in seconds since 1970. Asks
     /// the platform where its authorities count, so not on a main thread; a platform's own clock may

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,8 @@ pub(crate) struct Gate(Arc<GateInner>);
 #[derive(Default)]
 struct GateInner {
     shut: AtomicBool,
+    /// How often idle connections were closed. Those made before the last time are not used again.
+    closings: AtomicU64,
     /// Says of connections in use whether they must not go on; set when the gate is shut.
     withdrawn: OnceLock<Withdrawn>,
     connections: Mutex<Vec<Weak<Closer>>>,
@@ -60,6 +62,17 @@ impl Gate {
         }
     }
 
+    /// Closes the connections that are idle, and those in use when their call ends; new ones may be
+    /// made and used again.
+    pub(crate) fn close_idle(&self) {
+        self.0.closings.fetch_add(1, Ordering::SeqCst);
+        for connection in self.connections().iter().filter_map(Weak::upgrade) {
+            if connection.idle.load(Ordering::SeqCst) {
+                connection.wake();
+            }
+        }
+    }
+
     /// Whether a connection with this verdict must not go on.
     pub(crate) fn has_withdrawn(&self, verdict: &Verdict) -> bool {
         self.0.withdrawn.get().is_some_and(|withdrawn| withdrawn(verdict))
@@ -67,6 +80,15 @@ impl Gate {
 
     fn is_open(&self) -> bool {
         !self.0.shut.load(Ordering::SeqCst)
+    }
+
+    fn closings(&self) -> u64 {
+        self.0.closings.load(Ordering::SeqCst)
+    }
+
+    /// Whether a connection may be used once more.
+    fn admits(&self, connection: &Closer) -> bool {
+        self.is_open() && connection.closings == self.closings()
     }
 
     fn register(&self, connection: &Arc<Closer>) {
@@ -120,6 +142,8 @@ impl Connector for PinnedConnector {
         })?;
         let deadline = Deadline::new(details.timeout);
         call.deadline.set(deadline.at);
+        // Before connecting: who closes idle connections meanwhile means this one, too.
+        let closings = self.gate.closings();
         let fixed = self.connect_to.get(&(host.to_owned(), port)).copied();
         let stream = match eyeballs::connect(host, port, fixed, deadline.at, &call.cancel) {
             Ok(stream) => Arc::new(stream),
@@ -130,6 +154,7 @@ impl Connector for PinnedConnector {
         let handle = Arc::new(Closer {
             stream: stream.clone(),
             idle: AtomicBool::new(false),
+            closings,
             verdict: OnceLock::new(),
         });
         call.cancel.watch(&handle);
@@ -250,7 +275,7 @@ impl Transport for PinnedTransport {
     fn is_open(&mut self) -> bool {
         let returned = !self.handle.idle.swap(true, Ordering::SeqCst);
         // After the swap: a gate that shuts now either sees the idle connection or is seen here.
-        if !self.gate.is_open() {
+        if !self.gate.admits(&self.handle) {
             return false;
         }
         if returned {
@@ -268,7 +293,7 @@ impl Transport for PinnedTransport {
         // It is taken: from here on a gate that shuts leaves it to its call. One that shut a moment
         // ago may have closed it already.
         self.handle.idle.store(false, Ordering::SeqCst);
-        self.gate.is_open()
+        self.gate.admits(&self.handle)
     }
 
     fn is_tls(&self) -> bool {
@@ -292,6 +317,8 @@ struct Closer {
     stream: Arc<TcpStream>,
     /// Whether the connection lies in the pool.
     idle: AtomicBool,
+    /// [`GateInner::closings`] before it was made.
+    closings: u64,
     /// Once it has been judged.
     verdict: OnceLock<Arc<Verdict>>,
 }

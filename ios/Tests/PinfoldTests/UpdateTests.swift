@@ -92,11 +92,11 @@ struct UpdateTests {
 
     @Test(
         "a request in flight ends with its pin where the client wants it",
-        arguments: [(true, "pin_mismatch"), (false, "truncated")])
+        arguments: [(true, "pin_mismatch"), (false, "connection_lost")])
     func inFlight(abort: Bool, code: String) async throws {
         let updater = try await current()
         let client = try kit.client(of: updater) { $0.abortWithdrawn = abort }
-        async let hanging = failure { try await client.get("\(url)hang-body") }
+        async let hanging = failure { try await client.get("\(url)hang") }
         _ = try await kit.wait("backend", for: "request")
         try await kit.sign(3, "rotated")
         #expect(try await updater.refresh() == .updated)

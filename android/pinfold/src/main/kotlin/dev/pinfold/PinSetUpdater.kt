@@ -48,13 +48,20 @@ public class PinSetUpdater private constructor(
      *   wrongly.
      * @throws PinfoldException.InvalidConfig for a setting that is out of range.
      * @throws PinfoldException.InvalidCertificate for one of [Roots.Only] that is none.
+     * @throws IllegalStateException on Android's main thread.
      */
     @JvmOverloads
     @Throws(PinfoldException::class)
     public constructor(
         embedded: ByteArray,
         configure: UpdaterConfig.() -> Unit = {},
-    ) : this(embedded, UpdaterConfig().apply(configure))
+    ) : this(
+        embedded,
+        UpdaterConfig().also {
+            checkNotMainThread("PinSetUpdater() reads what is stored")
+            it.configure()
+        },
+    )
 
     /**
      * The pin set in force on this device.
@@ -89,20 +96,26 @@ public class PinSetUpdater private constructor(
      *
      * @throws PinSetUpdateException The pin set in force stays.
      * @throws InterruptedException The thread was interrupted; the fetch goes on.
-     * @throws IllegalStateException after [close].
+     * @throws IllegalStateException after [close], and on Android's main thread.
      */
     @Throws(PinSetUpdateException::class, InterruptedException::class)
-    public fun refreshBlocking(): Refreshed = runBlocking { refresh() }
+    public fun refreshBlocking(): Refreshed {
+        checkNotMainThread("refreshBlocking() waits for a server")
+        return runBlocking { refresh() }
+    }
 
     /**
      * [refreshIfDue] on the calling thread, which must not be a main thread.
      *
      * @throws PinSetUpdateException The pin set in force stays.
      * @throws InterruptedException The thread was interrupted; the fetch goes on.
-     * @throws IllegalStateException after [close].
+     * @throws IllegalStateException after [close], and on Android's main thread.
      */
     @Throws(PinSetUpdateException::class, InterruptedException::class)
-    public fun refreshIfDueBlocking(): Refreshed? = runBlocking { refreshIfDue() }
+    public fun refreshIfDueBlocking(): Refreshed? {
+        checkNotMainThread("refreshIfDueBlocking() waits for a server")
+        return runBlocking { refreshIfDue() }
+    }
 
     /**
      * How the pin set stands, for a support screen.

@@ -24,12 +24,16 @@ public class PinnedClient private constructor(
     private val id = client.id().toLong()
     private var isClosed = false
 
+    /** Called once, by [close]. */
+    internal var onClose: (() -> Unit)? = null
+
     /**
      * Makes a client. The first one loads the native library, so not on a main thread.
      *
      * @param pins Which certificates to accept; see [replacePins].
      * @throws PinfoldException.InvalidConfig for a setting that is out of range.
      * @throws PinfoldException.InvalidCertificate for one of [Roots.Only] that is none.
+     * @throws IllegalStateException on Android's main thread.
      */
     @JvmOverloads
     @Throws(PinfoldException::class)
@@ -38,6 +42,7 @@ public class PinnedClient private constructor(
         configure: ClientConfig.() -> Unit = {},
     ) : this(
         ClientConfig().apply(configure).let { config ->
+            checkNotMainThread(MAKING)
             translated { Client(pins.native, config.settings(), config.trust()) }
         },
     )
@@ -48,7 +53,7 @@ public class PinnedClient private constructor(
      *
      * @throws PinfoldException.InvalidConfig for a setting that is out of range.
      * @throws PinfoldException.InvalidCertificate for one of [Roots.Only] that is none.
-     * @throws IllegalStateException where [updater] is closed.
+     * @throws IllegalStateException where [updater] is closed, and on Android's main thread.
      */
     @JvmOverloads
     @Throws(PinfoldException::class)
@@ -57,6 +62,7 @@ public class PinnedClient private constructor(
         configure: ClientConfig.() -> Unit = {},
     ) : this(
         ClientConfig().apply { systemTrust = updater.systemTrust }.apply(configure).let { config ->
+            checkNotMainThread(MAKING)
             updater.attach { Client.updated(it, config.settings(), config.trust()) }
         },
     )
@@ -80,6 +86,7 @@ public class PinnedClient private constructor(
      * thread does nothing; [cancel] ends the call with [PinfoldException.Cancelled].
      *
      * @throws PinfoldException every subclass.
+     * @throws IllegalStateException on Android's main thread.
      */
     @JvmOverloads
     @Throws(PinfoldException::class)
@@ -87,6 +94,7 @@ public class PinnedClient private constructor(
         request: Request,
         cancel: CancelToken? = null,
     ): Response {
+        checkNotMainThread("sendBlocking() waits for a server")
         val call = NativeCall(client, id)
         try {
             cancel?.attach(call)
@@ -182,6 +190,16 @@ public class PinnedClient private constructor(
     }
 
     /**
+     * Closes the idle connections, so that the next request makes one of its own: for a device
+     * whose network has changed, which leaves them dead without a word. Requests in flight go on,
+     * and their connections are closed after them. Does not block; after [close] it does nothing.
+     */
+    @Synchronized
+    public fun closeIdleConnections() {
+        if (!isClosed) client.closeIdleConnections()
+    }
+
+    /**
      * Ends every call and closes every connection; later calls fail with
      * [PinfoldException.ClientClosed]. Closing twice does nothing.
      */
@@ -191,7 +209,12 @@ public class PinnedClient private constructor(
         isClosed = true
         client.shutdown()
         client.destroy()
+        onClose?.invoke()
     }
 
     private fun closed() = PinfoldException.ClientClosed("the client is closed")
+
+    private companion object {
+        const val MAKING = "PinnedClient() loads the native library"
+    }
 }

@@ -78,13 +78,8 @@ public class UpdaterConfig internal constructor() {
 }
 
 /**
- * What the management of the device tells the app. On Android that is `RestrictionsManager`:
- *
- * ```
- * val restrictions = context.getSystemService(RestrictionsManager::class.java)
- * managedConfiguration =
- *     ManagedConfiguration { key -> restrictions?.applicationRestrictions?.getString(key) }
- * ```
+ * What the management of the device tells the app. On Android that is `RestrictionsManager`, which
+ * the updaters of `dev.pinfold.android` ask by themselves.
  */
 public fun interface ManagedConfiguration {
     /**

@@ -91,7 +91,7 @@ class RotationTest {
             for (aborts in listOf(true, false)) {
                 val updater = App(1, "backend").updated()
                 val client = updater.client { abortWithdrawn = aborts }
-                val path = "/hang-body?aborts=$aborts"
+                val path = "/hang?aborts=$aborts"
                 val call = async(Dispatchers.Default) { client.get(Testkit.url(path)) }
                 Testkit.awaitRequest(path)
                 App.publish(3, "rotated")
@@ -102,7 +102,7 @@ class RotationTest {
                     // It goes on until its server ends it.
                     assertFalse(call.isCompleted)
                     Testkit.drop("backend")
-                    assertThrows<PinfoldException.Truncated> { call.await() }
+                    assertThrows<PinfoldException.ConnectionLost> { call.await() }
                 }
                 client.close()
                 updater.close()
