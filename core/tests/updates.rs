@@ -107,7 +107,8 @@ fn a_rotated_key_heals_within_one_request_of_any_method() {
 #[test]
 fn a_thousand_mismatches_at_once_make_one_fetch() {
     let kit = kit();
-    let updater = updater(&kit, &embedded(&kit, 1, "backend"), None);
+    // With a store: a disk takes its time.
+    let updater = updater(&kit, &embedded(&kit, 1, "backend"), Some(folder("thousand")));
     publish(&kit, bundle(&kit, 2, "rotated"));
     updater.refresh().expect("fetched");
     kit.server("rsa").clear();
@@ -433,6 +434,8 @@ fn withdrawn_in_flight(abort: bool) -> (Testkit, Result<u16, Error>) {
         let call = scope.spawn(|| client.get(&url("/hang")).map(|response| response.status()));
         let asked = |events: &[Event]| events.iter().any(|e| matches!(e, Event::Request { .. }));
         kit.server("backend").wait_for(asked, PATIENCE).expect("a request");
+        // So that it could be sent again.
+        kit.server("backend").present("rotated");
         assert_eq!(updater.refresh(), Ok(Refreshed::Updated));
         if !abort {
             // It goes on until its server ends it.

@@ -253,10 +253,9 @@ impl Inner {
 
     /// Has `client` told of every pin set to come, and of the one in force.
     pub(super) fn attach(&self, client: WeakClient) {
+        lock(&self.clients).push(client);
         // After an update between the client's first pin set and this call.
-        let current = self.pins();
-        lock(&self.clients).push(client.clone());
-        client.replace_pins(&current);
+        self.hand_out();
     }
 
     pub(super) fn status(&self) -> PinSetStatus {
@@ -273,11 +272,11 @@ impl Inner {
         }
     }
 
-    /// Waits for the fetch of this number to end, until `until` or a cancellation, which wakes
-    /// everybody that waits.
-    fn wait(&self, awaited: u64, until: Instant, cancel: &CancelToken) {
+    /// Waits until `done` or for the fetch of this number to end, until `until` or a cancellation,
+    /// which wakes everybody that waits.
+    fn wait(&self, awaited: u64, until: Instant, cancel: &CancelToken, done: &dyn Fn() -> bool) {
         let mut flight = lock(&self.flight);
-        while flight.landed < awaited && !cancel.is_cancelled() {
+        while flight.landed < awaited && !done() && !cancel.is_cancelled() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -362,15 +361,20 @@ impl Inner {
         live.kept.etag = etag;
         let before = live.state.clone();
         self.adopt(&mut live, accepted);
-        let content = live.kept.with(&live.state.to_bundle());
+        let adopted = live.state.clone();
+        let content = live.kept.with(&adopted.to_bundle());
         drop(live);
-        // Another process may have stored a still newer one.
-        self.persist(&content);
-        let changed = self.live().state != before;
-        if changed {
+        // First of all into force: requests wait for it, and a disk may take its time.
+        if adopted != before {
             self.swap();
         }
-        Ok(if changed { Refreshed::Updated } else { Refreshed::Unchanged })
+        // Another process may have stored a still newer one.
+        self.persist(&content);
+        let newest = self.live().state.clone();
+        if newest != adopted {
+            self.swap();
+        }
+        Ok(if newest != before { Refreshed::Updated } else { Refreshed::Unchanged })
     }
 
     /// Stores what is in memory, unless another process has stored something newer; then that is
@@ -397,12 +401,19 @@ impl Inner {
 
     /// Puts the pin set into force in every client that is still there.
     pub(super) fn swap(&self) {
-        let (pins, order) = {
-            let live = self.live();
-            (live.pins.clone(), live.state.order())
-        };
-        lock(&self.clients).retain(|client| client.replace_pins(&pins));
+        self.hand_out();
+        // Requests that wait for another pin set have it.
+        self.wake();
+        let order = self.live().state.order();
         self.tell(&UpdateEvent::Updated { order });
+    }
+
+    /// Sees to it that every client has the pin set in force.
+    pub(super) fn hand_out(&self) {
+        let mut clients = lock(&self.clients);
+        // Under the lock, so that nobody hands out an older one afterwards.
+        let pins = self.pins();
+        clients.retain(|client| client.replace_pins(&pins));
     }
 
     /// When to look again.
@@ -515,8 +526,13 @@ pub(super) fn refresh_in_background(inner: &Arc<Inner>) {
     }
 }
 
-/// A fetch that a call waits for until `until`, if fetches are not too frequent already.
-pub(super) fn refresh_for(inner: &Arc<Inner>, until: Instant, cancel: &CancelToken) {
+/// A fetch that a call waits for until `until` or `done`, if fetches are not too frequent already.
+pub(super) fn refresh_for(
+    inner: &Arc<Inner>,
+    until: Instant,
+    cancel: &CancelToken,
+    done: &dyn Fn() -> bool,
+) {
     cancel.watch(inner);
     let mut flight = lock(&inner.flight);
     let awaited = flight.landed + 1;
@@ -527,7 +543,7 @@ pub(super) fn refresh_for(inner: &Arc<Inner>, until: Instant, cancel: &CancelTok
         if begins {
             fly_in_background(inner);
         }
-        inner.wait(awaited, until, cancel);
+        inner.wait(awaited, until, cancel, done);
     }
     cancel.unwatch(inner);
 }

@@ -91,11 +91,18 @@ impl PinSetUpdater {
         Arc::new(self.clone())
     }
 
-    /// A fetch that a call waits for: for a few seconds, and no longer than the call may take.
-    fn forced(&self, patience: &Patience<'_>) {
+    /// A fetch that a call waits for: until another policy than that of `used` holds for `host`, for
+    /// a few seconds, and no longer than the call may take. Whether it does.
+    fn forced(&self, host: &HostName, used: &PinSet, patience: &Patience<'_>) -> bool {
         let until = Instant::now() + MISMATCH_WAIT;
         let until = patience.deadline.map_or(until, |deadline| deadline.min(until));
-        refresh_for(&self.0, until, patience.cancel);
+        let changed = || used.policy(host) != self.pins().policy(host);
+        if !changed() {
+            refresh_for(&self.0, until, patience.cancel, &changed);
+        }
+        // It is in force before it is in every client.
+        self.0.hand_out();
+        changed()
     }
 }
 
@@ -186,16 +193,14 @@ impl PinSource for PinSetUpdater {
         match self.0.need(host) {
             Need::Nothing => {}
             Need::Due => refresh_in_background(&self.0),
-            Need::Lapsed => self.forced(patience),
+            Need::Lapsed => {
+                let _as_it_is_by_then = self.forced(host, &self.pins(), patience);
+            }
         }
     }
 
     fn renew(&self, host: &HostName, used: &PinSet, patience: &Patience<'_>) -> bool {
-        let changed = || used.policy(host) != self.pins().policy(host);
-        if !changed() {
-            self.forced(patience);
-        }
-        changed()
+        self.forced(host, used, patience)
     }
 
     fn inspected(&self, host: &str, authority: &str) {

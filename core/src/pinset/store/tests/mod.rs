@@ -203,8 +203,13 @@ fn no_prefix_and_nothing_longer_gives_other_bytes() {
     // Whole, but by a writer that knew another limit.
     let beyond = vec![0; MAX_CONTENT + 1];
     let beyond = [&MAGIC[..], &Sha256::digest(&beyond), &beyond].concat();
+    // As long as it may be, and a byte more.
+    let longest = vec![0; MAX_CONTENT];
+    let longest = [&MAGIC[..], &Sha256::digest(&longest), &longest, &[0]].concat();
     fs::remove_file(dir.previous()).unwrap();
-    for bytes in [&beyond, &frame[..0], &frame[..HEADER], &frame[..frame.len() - 1], &far_longer] {
+    for bytes in
+        [&beyond, &longest, &frame[..0], &frame[..HEADER], &frame[..frame.len() - 1], &far_longer]
+    {
         fs::write(dir.file(), bytes).unwrap();
         let stored = store.read().unwrap();
         assert_eq!((stored.content, stored.damaged), (None, true), "{} bytes", bytes.len());
