@@ -180,6 +180,7 @@ class UpdaterTest {
             }
         unusable.use {
             assertEquals(Refreshed.UPDATED, it.refreshBlocking())
+            assertInstanceOf<UpdateEvent.Updated>(events.next())
             assertInstanceOf<UpdateEvent.Store>(events.next())
         }
     }
