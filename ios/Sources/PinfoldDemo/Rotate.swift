@@ -1,9 +1,9 @@
 import Foundation
 import Pinfold
 
-/// One client of an updater, while others change the server's key: a request at once and one for
-/// each line that comes in, and for each of them a line `STATUS pin set VERSION`, with an error's
-/// code where there is no status.
+/// A rotation without a release: a line `OUTCOME pin set VERSION` for each of three requests, where
+/// the outcome is the status or the error's code. Before the second and the third it waits for a
+/// line on standard input: the server's key has changed, and has changed back.
 struct Rotate {
     static var isAsked: Bool { (try? setting("ROTATE")) != nil }
 
@@ -16,14 +16,22 @@ struct Rotate {
 
     func run() async throws {
         let updater = try updater()
-        let client = try client(of: updater)
-        let url = try setting("URL")
-        repeat {
-            let outcome = try await outcome(of: client, url: url)
-            let line = "\(outcome) pin set \(updater.status.order.pinSet)\n"
-            // `print` would keep it back until the end.
-            FileHandle.standardOutput.write(Data(line.utf8))
-        } while readLine() != nil
+        let running = try client(of: updater)
+        // As an app does at its start.
+        try await updater.refreshIfDue()
+        try await tell(running, updater)
+        _ = readLine()
+        // The running one would resume its TLS session, which is as good as its pins.
+        try await tell(client(of: updater), updater)
+        _ = readLine()
+        try await tell(running, updater)
+    }
+
+    private func tell(_ client: PinnedClient, _ updater: PinSetUpdater) async throws {
+        let outcome = try await outcome(of: client, url: setting("URL"))
+        let line = "\(outcome) pin set \(updater.status.order.pinSet)\n"
+        // `print` would keep it back until the end.
+        FileHandle.standardOutput.write(Data(line.utf8))
     }
 
     private func outcome(of client: PinnedClient, url: String) async throws -> String {

@@ -88,8 +88,8 @@ struct UpdateInputTests {
         let client = try kit.client(of: updater, "rotated")
         #expect(try await client.get("https://api.example.test/").text == "ok")
         let events = told.take()
-        #expect(events.count == 2 && events.last == .updated(updater.status.order))
-        guard case .store(let reason)? = events.first else {
+        #expect(events.count == 2 && events.first == .updated(updater.status.order))
+        guard case .store(let reason)? = events.last else {
             Issue.record("\(events)")
             return
         }
