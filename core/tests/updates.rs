@@ -404,6 +404,14 @@ fn what_time_does_to_a_pin_set_is_told_once() {
     assert_eq!(told(&payload, &|_, _| {}), [UpdateEvent::Lapsed { host: None }], "all of it");
 
     payload["grace_days"] = json!(30);
+    let stale = payload.clone();
+    let again = |updater: &PinSetUpdater, _: &Client| {
+        let _refused = updater.refresh();
+        publish(&kit, kit.owner().bundle(&stale));
+        assert_eq!(updater.refresh(), Ok(Refreshed::Unchanged), "the same, and not by its ETag");
+        publish(&kit, b"gone".to_vec());
+    };
+    assert_eq!(told(&payload, &again), [UpdateEvent::Stale], "not once more");
     let newer = |updater: &PinSetUpdater, client: &Client| {
         // What may still be under way from before.
         let _refused = updater.refresh();

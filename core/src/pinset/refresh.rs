@@ -145,7 +145,9 @@ impl Inner {
         live.stamp = stored.stamp;
         let Some(content) = stored.content else { return false };
         // The device's share of a rollout stays, whatever becomes of the document.
-        if let Ok((kept, _)) = Kept::parse(&content) {
+        if let Ok((kept, _)) = Kept::parse(&content)
+            && kept.install_id != live.kept.install_id
+        {
             live.kept.install_id = kept.install_id;
             let state = live.state.clone();
             self.adopt(&mut live, state);
@@ -178,9 +180,11 @@ impl Inner {
 
     fn adopt(&self, live: &mut Live, state: State) {
         live.pins = in_force(&state, &self.embedded, &live.kept.install_id);
+        if live.state != state {
+            let inspected = std::mem::take(&mut live.told.inspected);
+            live.told = Told { inspected, ..Told::default() };
+        }
         live.state = state;
-        let inspected = std::mem::take(&mut live.told.inspected);
-        live.told = Told { inspected, ..Told::default() };
     }
 
     fn adopt_if_newer(&self, live: &mut Live, state: State) -> bool {
@@ -360,7 +364,10 @@ impl Inner {
         live.kept.checked = Some(now());
         live.kept.etag = etag;
         let before = live.state.clone();
-        self.adopt(&mut live, accepted);
+        // The same again is no other one, and costs no client its connections.
+        if accepted != before {
+            self.adopt(&mut live, accepted);
+        }
         let adopted = live.state.clone();
         let content = live.kept.with(&adopted.to_bundle());
         drop(live);
@@ -534,16 +541,23 @@ pub(super) fn refresh_for(
     done: &dyn Fn() -> bool,
 ) {
     cancel.watch(inner);
-    let mut flight = lock(&inner.flight);
-    let awaited = flight.landed + 1;
-    if flight.flying || inner.may_force() {
-        let begins = !std::mem::replace(&mut flight.flying, true);
+    // What is under way may have been answered before there was anything newer.
+    let mut joins = true;
+    while joins {
+        let mut flight = lock(&inner.flight);
+        let awaited = flight.landed + 1;
+        joins = std::mem::replace(&mut flight.flying, true);
+        if !joins && !inner.may_force() {
+            flight.flying = false;
+            break;
+        }
         drop(flight);
         // Whoever comes next waits for this one.
-        if begins {
+        if !joins {
             fly_in_background(inner);
         }
         inner.wait(awaited, until, cancel, done);
+        joins &= !done() && !cancel.is_cancelled() && Instant::now() < until;
     }
     cancel.unwatch(inner);
 }
