@@ -342,7 +342,7 @@ fn build(
     let mut builder = builder
         .deny_unpinned(settings.deny_unpinned)
         .abort_withdrawn(settings.abort_withdrawn)
-        .roots(settings.roots.with_trust(trust))
+        .roots(settings.roots.with_trust(trust)?)
         .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
         .timeout(Duration::from_millis(settings.timeout_ms))
         .max_response_bytes(settings.max_response_bytes)
@@ -358,17 +358,25 @@ fn build(
 
 impl Roots {
     /// `System` is what `trust` says, where there is one.
-    pub(crate) fn with_trust(self, trust: Option<Arc<dyn PlatformTrust>>) -> pinfold_core::Roots {
-        match (self, trust) {
+    pub(crate) fn with_trust(
+        self,
+        trust: Option<Arc<dyn PlatformTrust>>,
+    ) -> Result<pinfold_core::Roots, Error> {
+        Ok(match (self, trust) {
             (Self::System, Some(trust)) => pinfold_core::Roots::Platform(Arc::new(Foreign(trust))),
             (Self::System, None) => pinfold_core::Roots::System,
             #[cfg(feature = "bundled-roots")]
             (Self::Bundled, _) => pinfold_core::Roots::Bundled,
-            // None, which is refused.
             #[cfg(not(feature = "bundled-roots"))]
-            (Self::Bundled, _) => pinfold_core::Roots::Only(Vec::new()),
+            (Self::Bundled, _) => {
+                return Err(Error::InvalidConfig {
+                    field: "roots".into(),
+                    reason: "the library was built without roots (its feature bundled-roots)"
+                        .into(),
+                });
+            }
             (Self::Only { certificates }, _) => pinfold_core::Roots::Only(certificates),
-        }
+        })
     }
 }
 

@@ -196,7 +196,7 @@ impl PinSetUpdater {
         managed: Option<Arc<dyn ManagedConfiguration>>,
     ) -> Result<Arc<Self>, PinfoldFailure> {
         let mut builder = pinset::PinSetUpdater::builder(&settings.embedded)
-            .roots(settings.roots.with_trust(trust));
+            .roots(settings.roots.with_trust(trust)?);
         if let Some(directory) = settings.directory {
             builder = builder.directory(directory);
         }

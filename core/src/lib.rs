@@ -24,6 +24,7 @@ pub mod client;
 mod der;
 pub mod error;
 pub mod interception;
+mod json;
 mod name;
 pub mod pin;
 pub mod pinset;

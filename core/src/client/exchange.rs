@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 use rustls::client::Resumption;
-use ureq::http;
+use ureq::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
+use ureq::http::{self, HeaderName, HeaderValue};
 
 use super::builder::Settings;
+use super::gzip::GzipDecoder;
 use super::request::Request;
 use super::response::Response;
 use crate::cancel::CancelToken;
@@ -206,6 +208,7 @@ impl Generation {
             for header in &request.headers {
                 headers.append(header.name.clone(), header.value.clone());
             }
+            headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
         }
         let as_url =
             |e: http::Error| Error::InvalidUrl { url: host.to_owned(), reason: e.to_string() };
@@ -252,7 +255,14 @@ impl Generation {
             }
             return Ok(response);
         }
-        response.body = read_body(&mut reader, known, host, limits)?;
+        if response.header("content-encoding").is_some_and(|c| c.eq_ignore_ascii_case("gzip")) {
+            // Both are of what was sent, not of what the app gets.
+            let sent = [CONTENT_ENCODING.as_str(), CONTENT_LENGTH.as_str()];
+            response.headers.retain(|(name, _)| !sent.contains(&name.as_str()));
+            response.body = read_body(&mut GzipDecoder::new(reader), None, host, limits)?;
+        } else {
+            response.body = read_body(&mut reader, known, host, limits)?;
+        }
         Ok(response)
     }
 
@@ -271,8 +281,8 @@ impl Generation {
     }
 }
 
-/// Reads a decoded body to its end, but not past the limit: ureq counts bytes before gzip, where a
-/// megabyte can become a gigabyte.
+/// Reads a decoded body to its end, but not past the limit: a megabyte of gzip can become a
+/// gigabyte.
 fn read_body(
     reader: &mut impl Read,
     known: Option<u64>,
@@ -299,7 +309,7 @@ fn read_body(
     }
 }
 
-fn text_header(name: &http::HeaderName, value: &http::HeaderValue) -> (String, String) {
+fn text_header(name: &HeaderName, value: &HeaderValue) -> (String, String) {
     let value = match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => text.to_owned(),
         Err(_) => value.as_bytes().iter().map(|b| char::from(*b)).collect(),
@@ -317,20 +327,13 @@ fn translate(e: ureq::Error, host: &str, limits: &Limits) -> Error {
         ureq::Error::Timeout(phase) => limits.timed_out(phase, host),
         ureq::Error::Io(e) => match e.kind() {
             // From the gzip decoder; what the socket says arrives as a `Refusal`.
-            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            io::ErrorKind::InvalidData => {
                 Error::InvalidResponse { host: owned(), reason: format!("its body: {e}") }
             }
             io::ErrorKind::UnexpectedEof => {
                 Error::ConnectionLost { host: owned(), reason: "closed by the server".into() }
             }
             _ => Error::ConnectionLost { host: owned(), reason: e.to_string() },
-        },
-        ureq::Error::Decompress(coding, e) => match ureq::Error::from(e) {
-            ureq::Error::Io(e) => Error::InvalidResponse {
-                host: owned(),
-                reason: format!("its body is not {coding}: {e}"),
-            },
-            e => translate(e, host, limits),
         },
         ureq::Error::Protocol(e) => {
             Error::InvalidResponse { host: owned(), reason: format!("not HTTP/1.1: {e}") }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod exchange;
+mod gzip;
 mod redirect;
 mod request;
 mod response;

@@ -12,7 +12,7 @@ mod verdict;
 
 pub use host::HostName;
 pub use inspection::{InspectionAuthority, ManagedConfiguration};
-pub(crate) use policy::{Anchors, Terms};
+pub(crate) use policy::{Anchors, MAX_BLOCKED, MAX_HOSTS, Terms};
 pub use policy::{HostPolicy, Pin, PinSet};
 pub use spec::{
     DefaultsSpec, HostSpec, Mode, OnLapse, PinAt, PinSetSpec, PinSpec, PinState, Trust,

@@ -19,10 +19,10 @@ use crate::time::parse_rfc3339_utc;
 const SCHEMA: u32 = 1;
 /// Ignoring it would open what somebody wants shut.
 const NO_BLOCK: &str = "a static pin set cannot block for ever; only system_trust";
-const MAX_HOSTS: usize = 256;
-const MAX_PINS: usize = 16;
-const MAX_ANCHORS: usize = 16;
-const MAX_BLOCKED: usize = 256;
+pub(crate) const MAX_HOSTS: usize = 256;
+pub(crate) const MAX_PINS: usize = 16;
+pub(crate) const MAX_ANCHORS: usize = 16;
+pub(crate) const MAX_BLOCKED: usize = 256;
 const MAX_TEXT: usize = 1_024;
 const MAX_CERTIFICATE: usize = 16 * 1024;
 /// The largest integer that every JSON reader keeps exactly (RFC 7493 §2.2).

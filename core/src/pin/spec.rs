@@ -1,13 +1,11 @@
 //! A pin set as it is written, in JSON or in code, before any of it is believed.
 
-use std::fmt;
-use std::marker::PhantomData;
+use serde::{Deserialize, Serialize};
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{IntoDeserializer, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-
+use super::policy::{MAX_ANCHORS, MAX_BLOCKED, MAX_HOSTS, MAX_PINS};
 use crate::error::Error;
+use crate::json::{self, MAX_INTEGER, Node};
+use crate::pinset::Rejection;
 
 /// Largest pin set, in bytes of JSON.
 const MAX_BYTES: usize = 256 * 1024;
@@ -77,97 +75,71 @@ pub enum OnLapse {
 }
 
 /// A whole pin set; see `pin-sets.md` for each member.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PinSetSpec {
     /// Format version; 1.
     pub schema: u32,
     /// The pin set's own version, for errors and reports.
-    #[serde(default, deserialize_with = "some")]
     pub version: Option<u64>,
     /// For people.
-    #[serde(default, deserialize_with = "some")]
     pub note: Option<String>,
     /// What entries leave out.
-    #[serde(default, deserialize_with = "object")]
     pub defaults: DefaultsSpec,
     /// Keys that no path may contain, for any host and whatever vouches for them: base64 SHA-256 of
     /// their SubjectPublicKeyInfo.
-    #[serde(default)]
     pub blocked_spki: Vec<String>,
     /// The entries, at most one a host.
-    #[serde(deserialize_with = "objects")]
     pub hosts: Vec<HostSpec>,
 }
 
 /// What entries leave out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DefaultsSpec {
     /// See [`Mode`].
-    #[serde(default, deserialize_with = "word")]
     pub mode: Mode,
     /// See [`Trust`].
-    #[serde(default, deserialize_with = "word")]
     pub trust: Trust,
     /// See [`OnLapse`].
-    #[serde(default, deserialize_with = "word")]
     pub on_lapse: OnLapse,
 }
 
 /// The entry of one host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostSpec {
     /// The host's name or IP address.
     pub host: String,
     /// Whether the entry also covers every name below it, at any depth.
-    #[serde(default)]
     pub include_subdomains: bool,
     /// Overrides the default.
-    #[serde(default, deserialize_with = "some_word")]
     pub mode: Option<Mode>,
     /// The share of devices that `enforce`; 0 or 100 in a static pin set.
-    #[serde(default, deserialize_with = "some")]
     pub enforce_percent: Option<u8>,
     /// Overrides the default.
-    #[serde(default, deserialize_with = "some_word")]
     pub trust: Option<Trust>,
     /// Overrides the default.
-    #[serde(default, deserialize_with = "some_word")]
     pub on_lapse: Option<OnLapse>,
     /// When the entry lapses, `YYYY-MM-DDTHH:MM:SSZ`.
-    #[serde(default, deserialize_with = "some")]
     pub expires: Option<String>,
     /// The pins; two distinct ones at least under `enforce`.
-    #[serde(default, deserialize_with = "objects")]
     pub pins: Vec<PinSpec>,
     /// The authorities of `private_ca`, base64 DER.
-    #[serde(default)]
     pub anchors: Vec<String>,
 }
 
 /// One pin: exactly one of `sha256` and `cert_sha256`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PinSpec {
     /// Base64 SHA-256 of a key's SubjectPublicKeyInfo.
-    #[serde(default, deserialize_with = "some")]
     pub sha256: Option<String>,
     /// Base64 SHA-256 of a whole certificate.
-    #[serde(default, deserialize_with = "some")]
     pub cert_sha256: Option<String>,
     /// See [`PinAt`].
-    #[serde(default, deserialize_with = "word")]
     pub at: PinAt,
     /// See [`PinState`].
-    #[serde(default, deserialize_with = "word")]
     pub state: PinState,
     /// For people.
-    #[serde(default, deserialize_with = "some")]
     pub label: Option<String>,
     /// The pinned authority's certificate, base64 DER, where servers do not send it.
-    #[serde(default, deserialize_with = "some")]
     pub cert: Option<String>,
 }
 
@@ -178,68 +150,97 @@ impl PinSetSpec {
     /// # Errors
     /// [`Error::InvalidPinSet`].
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
-        if json.len() > MAX_BYTES {
-            let reason = format!("{} bytes where {MAX_BYTES} are allowed", json.len());
-            return Err(Error::pin_set("document", reason));
-        }
-        if json.starts_with(b"\xef\xbb\xbf") {
-            return Err(Error::pin_set("document", "begins with a byte order mark"));
-        }
-        let mut reader = serde_json::Deserializer::from_slice(json);
-        let read: Result<Object<Self>, _> = serde_path_to_error::deserialize(&mut reader);
-        let Object(spec) = read.map_err(|e| {
-            let place = match e.path().to_string() {
-                // What serde_path_to_error says of the whole, and of a place before it knows one.
-                path if path == "." || path == "?" => "document".to_owned(),
-                path => path,
-            };
-            Error::pin_set(place, e.inner().to_string())
-        })?;
-        reader.end().map_err(|e| Error::pin_set("document", e.to_string()))?;
-        Ok(spec)
+        let value = json::parse(json, MAX_BYTES)?;
+        Ok(Self::read(&Node::document(&value)?)?)
+    }
+
+    fn read(node: &Node<'_>) -> Result<Self, Rejection> {
+        node.only(&["schema", "version", "note", "defaults", "blocked_spki", "hosts"])?;
+        let version = node.optional("version")?;
+        let defaults = node.optional("defaults")?;
+        let host = |node: &Node<'_>| {
+            node.only(HostSpec::MEMBERS)?;
+            let pins = node.optional_list("pins", MAX_PINS)?;
+            pins.iter().try_for_each(|pin| pin.only(PinSpec::MEMBERS))?;
+            HostSpec::read(node)
+        };
+        Ok(Self {
+            schema: node.required("schema")?.integer(0..=u32::MAX.into())? as u32,
+            version: version.map(|n| n.integer(0..=MAX_INTEGER)).transpose()?,
+            note: node.optional_text("note")?,
+            defaults: match defaults {
+                None => DefaultsSpec::default(),
+                Some(node) => {
+                    node.only(&["mode", "trust", "on_lapse"])?;
+                    DefaultsSpec::read(&node)?
+                }
+            },
+            blocked_spki: node.texts("blocked_spki", MAX_BLOCKED)?,
+            hosts: node
+                .required("hosts")?
+                .list(MAX_HOSTS)?
+                .iter()
+                .map(host)
+                .collect::<Result<_, _>>()?,
+        })
     }
 }
 
-/// A struct that is written as an object. serde's own would also read an array of its members.
-struct Object<T>(T);
+// Members with other names are skipped here: a signed document may hold those of later versions.
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OnlyMap<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for OnlyMap<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-        deserializer.deserialize_map(OnlyMap(PhantomData))
+impl DefaultsSpec {
+    pub(crate) fn read(node: &Node<'_>) -> Result<Self, Rejection> {
+        Ok(Self {
+            mode: node.optional_word("mode")?.unwrap_or_default(),
+            trust: node.optional_word("trust")?.unwrap_or_default(),
+            on_lapse: node.optional_word("on_lapse")?.unwrap_or_default(),
+        })
     }
 }
 
-fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<T, D::Error> {
-    Object::deserialize(d).map(|Object(value)| value)
+impl HostSpec {
+    const MEMBERS: &[&str] = &[
+        "host",
+        "include_subdomains",
+        "mode",
+        "enforce_percent",
+        "trust",
+        "on_lapse",
+        "expires",
+        "pins",
+        "anchors",
+    ];
+
+    pub(crate) fn read(node: &Node<'_>) -> Result<Self, Rejection> {
+        let percent = node.optional("enforce_percent")?;
+        let pins = node.optional_list("pins", MAX_PINS)?;
+        Ok(Self {
+            host: node.required("host")?.text()?.to_owned(),
+            include_subdomains: node
+                .optional("include_subdomains")?
+                .map_or(Ok(false), |flag| flag.flag())?,
+            mode: node.optional_word("mode")?,
+            enforce_percent: percent.map(|n| n.integer(0..=100)).transpose()?.map(|n| n as u8),
+            trust: node.optional_word("trust")?,
+            on_lapse: node.optional_word("on_lapse")?,
+            expires: node.optional_text("expires")?,
+            pins: pins.iter().map(PinSpec::read).collect::<Result<_, _>>()?,
+            anchors: node.texts("anchors", MAX_ANCHORS)?,
+        })
+    }
 }
 
-fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Vec<T>, D::Error> {
-    let list = Vec::<Object<T>>::deserialize(d)?;
-    Ok(list.into_iter().map(|Object(value)| value).collect())
-}
+impl PinSpec {
+    const MEMBERS: &[&str] = &["sha256", "cert_sha256", "at", "state", "label", "cert"];
 
-/// An enum that is written as a string. serde's own would also read `{"off": null}`.
-fn word<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<T, D::Error> {
-    T::deserialize(String::deserialize(d)?.into_deserializer())
-}
-
-fn some_word<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
-    word(d).map(Some)
-}
-
-/// A member that may be absent, but is not null where it is there.
-fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(d).map(Some)
+    fn read(node: &Node<'_>) -> Result<Self, Rejection> {
+        Ok(Self {
+            sha256: node.optional_text("sha256")?,
+            cert_sha256: node.optional_text("cert_sha256")?,
+            at: node.optional_word("at")?.unwrap_or_default(),
+            state: node.optional_word("state")?.unwrap_or_default(),
+            label: node.optional_text("label")?,
+            cert: node.optional_text("cert")?,
+        })
+    }
 }

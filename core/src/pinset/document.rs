@@ -8,19 +8,15 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::dsse::MAX_PAYLOAD;
-use super::json::{self, MAX_INTEGER, Node};
 use super::rejection::{Cause, Rejection};
 use super::root::{Constraints, DAY, Preamble, Root, other_stream, read_host};
+use crate::json::{self, MAX_INTEGER, Node};
 use crate::pin::{
-    DefaultsSpec, HostName, HostSpec, InspectionAuthority, Mode, OnLapse, PinSet, PinSetSpec,
-    PinSpec, Trust,
+    DefaultsSpec, HostName, HostSpec, InspectionAuthority, MAX_BLOCKED, MAX_HOSTS, OnLapse, PinSet,
+    PinSetSpec, Trust,
 };
 
 const MAX_AUDIENCE: usize = 64;
-const MAX_HOSTS: usize = 256;
-const MAX_PINS: usize = 16;
-const MAX_ANCHORS: usize = 16;
-const MAX_BLOCKED: usize = 256;
 const MAX_URLS: usize = 8;
 const HOUR: u64 = 3_600;
 const MINUTE: u64 = 60;
@@ -167,23 +163,17 @@ impl Document {
         head: Head,
         constraints: &Constraints,
     ) -> Result<Self, Rejection> {
-        let note = document.optional("note")?.map(|note| note.text()).transpose()?;
         let defaults = match document.optional("defaults")? {
             None => DefaultsSpec::default(),
-            Some(node) => DefaultsSpec {
-                mode: word(&node, "mode")?.unwrap_or_default(),
-                trust: word(&node, "trust")?.unwrap_or_default(),
-                on_lapse: word(&node, "on_lapse")?.unwrap_or_default(),
-            },
+            Some(node) => DefaultsSpec::read(&node)?,
         };
-        let blocked = document.optional_list("blocked_spki", MAX_BLOCKED)?;
         let mut spec = PinSetSpec {
             schema: 1,
             version: Some(head.version),
-            note: note.map(str::to_owned),
+            note: document.optional_text("note")?,
             // What a static pin set cannot say is in the rules.
             defaults: DefaultsSpec { on_lapse: OnLapse::SystemTrust, ..defaults },
-            blocked_spki: texts(&blocked)?,
+            blocked_spki: document.texts("blocked_spki", MAX_BLOCKED)?,
             hosts: Vec::new(),
         };
         let mut rules = BTreeMap::new();
@@ -320,15 +310,13 @@ fn read_entry(
     defaults: &DefaultsSpec,
     head: &Head,
 ) -> Result<(HostSpec, HostRules), Rejection> {
-    let mode: Option<Mode> = word(node, "mode")?;
-    let trust: Option<Trust> = word(node, "trust")?;
-    let percent = node.optional("enforce_percent")?;
-    let enforce_percent = percent.as_ref().map_or(Ok(100), |n| n.integer(0..=100))? as u8;
-    if let Some(percent) = &percent
-        && trust.unwrap_or(defaults.trust) == Trust::PinOnly
-        && enforce_percent != 100
+    let spec = HostSpec::read(node)?;
+    let percent = spec.enforce_percent.unwrap_or(100);
+    if let Some(node) = node.optional("enforce_percent")?
+        && spec.trust.unwrap_or(defaults.trust) == Trust::PinOnly
+        && percent != 100
     {
-        return Err(percent.wrong("pin_only has nothing but the pin: every device must enforce"));
+        return Err(node.wrong("pin_only has nothing but the pin: every device must enforce"));
     }
     let expires = match node.optional("expires")? {
         None => None,
@@ -340,37 +328,17 @@ fn read_entry(
             Some(at)
         }
     };
-    let on_lapse = word(node, "on_lapse")?.unwrap_or(defaults.on_lapse);
-    let include_subdomains = node.optional("include_subdomains")?;
-    let pins = node.optional_list("pins", MAX_PINS)?;
+    let on_lapse = spec.on_lapse.unwrap_or(defaults.on_lapse);
+    let rules = HostRules { expires, enforce_percent: percent, on_lapse };
+    // A static entry is the same on every device, and for as long as its document.
     let spec = HostSpec {
         host: host.to_string(),
-        include_subdomains: include_subdomains.map_or(Ok(false), |flag| flag.flag())?,
-        mode,
-        // Between, it is a matter of the device.
-        enforce_percent: (enforce_percent == 0).then_some(0),
-        trust,
+        enforce_percent: (percent == 0).then_some(0),
         on_lapse: None,
         expires: None,
-        pins: pins.iter().map(read_pin).collect::<Result<_, _>>()?,
-        anchors: texts(&node.optional_list("anchors", MAX_ANCHORS)?)?,
+        ..spec
     };
-    Ok((spec, HostRules { expires, enforce_percent, on_lapse }))
-}
-
-fn read_pin(node: &Node<'_>) -> Result<PinSpec, Rejection> {
-    let text = |name| {
-        let text = node.optional(name)?.map(|text| text.text().map(str::to_owned));
-        text.transpose()
-    };
-    Ok(PinSpec {
-        sha256: text("sha256")?,
-        cert_sha256: text("cert_sha256")?,
-        at: word(node, "at")?.unwrap_or_default(),
-        state: word(node, "state")?.unwrap_or_default(),
-        label: text("label")?,
-        cert: text("cert")?,
-    })
+    Ok((spec, rules))
 }
 
 /// https only: what is fetched is signed, but who asks and when is nobody's business.
@@ -386,15 +354,4 @@ pub(super) fn read_urls(node: &Node<'_>) -> Result<Vec<String>, Rejection> {
         urls.push(text.to_owned());
     }
     Ok(urls)
-}
-
-fn word<'a, T: serde::Deserialize<'a>>(
-    node: &Node<'a>,
-    name: &str,
-) -> Result<Option<T>, Rejection> {
-    node.optional(name)?.map(|node| node.word()).transpose()
-}
-
-fn texts(nodes: &[Node<'_>]) -> Result<Vec<String>, Rejection> {
-    nodes.iter().map(|node| node.text().map(str::to_owned)).collect()
 }

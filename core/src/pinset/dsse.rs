@@ -9,9 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::es256::PublicKey;
-use super::json::{self, Node};
 use super::rejection::{Cause, Rejection};
 use super::root::Key;
+use crate::json::{self, Node};
 
 /// The type of a root document.
 pub const ROOT_TYPE: &str = "application/vnd.pinfold.root.v1+json";

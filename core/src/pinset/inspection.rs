@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::json::Node;
 use super::rejection::{Cause, Rejection};
 use super::root::{Constraints, read_host};
+use crate::json::Node;
 use crate::pin::{InspectionAuthority, PinDigest};
 
 const MAX_AUTHORITIES: usize = 8;

@@ -15,7 +15,6 @@ mod embedded;
 pub mod enforcement;
 pub mod es256;
 mod inspection;
-mod json;
 mod kept;
 mod refresh;
 mod rejection;

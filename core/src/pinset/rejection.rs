@@ -122,6 +122,13 @@ impl From<Error> for Rejection {
     }
 }
 
+impl From<Rejection> for Error {
+    /// Of a static pin set, which nobody but its own app could have refused.
+    fn from(rejection: Rejection) -> Self {
+        Self::pin_set(rejection.place, rejection.reason)
+    }
+}
+
 impl std::error::Error for Rejection {}
 
 impl fmt::Display for Rejection {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::dsse::{Envelope, MAX_PAYLOAD, ROOT_TYPE, Ring, Verify, decode, pae};
 use super::es256::PublicKey;
-use super::json::{self, MAX_INTEGER, Node, Value};
 use super::rejection::{Cause, Rejection};
+use crate::json::{self, MAX_INTEGER, Node, Value};
 use crate::pin::HostName;
 
 /// The format that this version reads.

@@ -23,8 +23,9 @@ mod tests;
 
 use std::sync::Arc;
 
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
-use rustls_pki_types::TrustAnchor;
+use rustls::crypto::{CryptoProvider, KeyProvider, WebPkiSupportedAlgorithms};
+use rustls::sign::SigningKey;
+use rustls_pki_types::{PrivateKeyDer, TrustAnchor};
 
 pub use explain::{ChoiceReason, Explanation, PolicyChoice};
 pub use identity::{CertificateIdentity, Spki, pin_of_public_key, pin_of_request};
@@ -46,9 +47,24 @@ pub(crate) use verifier::Refusal;
 /// The cryptography, always passed explicitly: a process-wide default belongs to the app.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     use once_cell::sync::Lazy;
-    static PROVIDER: Lazy<Arc<CryptoProvider>> =
-        Lazy::new(|| Arc::new(rustls::crypto::ring::default_provider()));
+    static PROVIDER: Lazy<Arc<CryptoProvider>> = Lazy::new(|| {
+        let ring = rustls::crypto::ring::default_provider();
+        Arc::new(CryptoProvider { key_provider: &NoKeys, ..ring })
+    });
     PROVIDER.clone()
+}
+
+/// Loads no private key: no client has one, and what signs with them stays out of the library.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(
+        &self,
+        _: PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("clients have no certificates of their own".into()))
+    }
 }
 
 /// The signature algorithms that count.

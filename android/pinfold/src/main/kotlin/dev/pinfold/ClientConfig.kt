@@ -118,7 +118,12 @@ public sealed interface Roots {
      */
     public data object System : Roots
 
-    /** Mozilla's, as compiled into the library; blind to what was added to the device. */
+    /**
+     * Mozilla's, as compiled into the library; blind to what was added to the device.
+     *
+     * They are 46 KB, and the Android artifact has none: there a client with them is refused with
+     * [PinfoldException.InvalidConfig], unless the app builds the library with its feature `bundled-roots`.
+     */
     public data object Bundled : Roots
 
     /**

@@ -1,10 +1,11 @@
-//! One strict reader for the JSON of signed documents and their containers.
+//! One strict reader for the JSON of pin sets, signed or not, and of their containers.
 //!
 //! I-JSON (RFC 7493), and narrower: no duplicate members at any depth, no fractions or exponents,
 //! integers within ±(2^53−1), limits on depth and strings. serde_json alone keeps the last of two
 //! duplicates, so that two readers of one signed document could see two documents. Members that
 //! nobody asks for are walked by the same rules and ignored.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -15,11 +16,11 @@ use serde::de::{
     value,
 };
 
-use super::rejection::{Cause, Rejection};
+use crate::pinset::{Cause, Rejection};
 use crate::time::parse_rfc3339_utc;
 
 /// The largest integer that every JSON reader keeps exactly (RFC 7493 §2.2).
-pub(super) const MAX_INTEGER: u64 = (1 << 53) - 1;
+pub(crate) const MAX_INTEGER: u64 = (1 << 53) - 1;
 const MAX_DEPTH: usize = 8;
 const MAX_TEXT: usize = 1_024;
 /// Members that hold base64 of arbitrary length; the document's size bounds them. Signatures and
@@ -28,7 +29,7 @@ const LONG: [&str; 5] = ["anchors", "cert", "payload", "sig", "spki"];
 
 /// Some JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Flag(bool),
     Integer(i64),
@@ -38,7 +39,7 @@ pub(super) enum Value {
 }
 
 /// Reads a whole document of at most `limit` bytes.
-pub(super) fn parse(json: &[u8], limit: usize) -> Result<Value, Rejection> {
+pub(crate) fn parse(json: &[u8], limit: usize) -> Result<Value, Rejection> {
     if json.len() > limit {
         let reason = format!("{} bytes where {limit} are allowed", json.len());
         return Err(Rejection::new(Cause::TooLarge, "document", reason));
@@ -47,18 +48,45 @@ pub(super) fn parse(json: &[u8], limit: usize) -> Result<Value, Rejection> {
         return Err(Rejection::malformed("document", "begins with a byte order mark"));
     }
     let mut reader = serde_json::Deserializer::from_slice(json);
-    let value = Any { depth: 0, long: false }.deserialize(&mut reader);
+    let failed = OnceCell::new();
+    let any = Any { depth: 0, long: false, place: Place::Document, failed: &failed };
+    let value = any.deserialize(&mut reader);
     let value = value.and_then(|value| reader.end().map(|()| value));
-    value.map_err(|e| Rejection::malformed("document", e.to_string()))
+    value.map_err(|e| {
+        let place = failed.get().map_or("document", String::as_str);
+        Rejection::malformed(place, e.to_string())
+    })
 }
 
 #[derive(Clone, Copy)]
-struct Any {
+struct Any<'a> {
     depth: usize,
     long: bool,
+    place: Place<'a>,
+    /// The place of the innermost value that could not be read.
+    failed: &'a OnceCell<String>,
 }
 
-impl Any {
+/// Where a value lies. It is written out only for an error.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Document,
+    Member(&'a Self, &'a str),
+    Item(&'a Self, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Document => f.write_str("document"),
+            Self::Member(Self::Document, name) => f.write_str(name),
+            Self::Member(outer, name) => write!(f, "{outer}.{name}"),
+            Self::Item(outer, i) => write!(f, "{outer}[{i}]"),
+        }
+    }
+}
+
+impl Any<'_> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         if self.depth == MAX_DEPTH {
             return Err(E::custom(format_args!("nested deeper than {MAX_DEPTH}")));
@@ -67,15 +95,19 @@ impl Any {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Any {
+impl<'de> DeserializeSeed<'de> for Any<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
+        let value = deserializer.deserialize_any(self);
+        if value.is_err() {
+            self.failed.get_or_init(|| self.place.to_string());
+        }
+        value
     }
 }
 
-impl<'de> Visitor<'de> for Any {
+impl<'de> Visitor<'de> for Any<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -115,10 +147,13 @@ impl<'de> Visitor<'de> for Any {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let inner = self.deeper()?;
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(inner)? {
-            list.push(item);
+        loop {
+            let place = Place::Item(&self.place, list.len());
+            match items.next_element_seed(Any { place, ..inner })? {
+                Some(item) => list.push(item),
+                None => return Ok(Value::List(list)),
+            }
         }
-        Ok(Value::List(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
@@ -132,7 +167,8 @@ impl<'de> Visitor<'de> for Any {
                 return Err(A::Error::custom(format_args!("member {name:?} twice")));
             }
             let long = inner.long || LONG.contains(&name.as_str());
-            let value = members.next_value_seed(Self { long, ..inner })?;
+            let place = Place::Member(&self.place, &name);
+            let value = members.next_value_seed(Any { long, place, ..inner })?;
             object.insert(name, value);
         }
         Ok(Value::Object(object))
@@ -143,14 +179,14 @@ const TOO_BIG: &str = "an integer beyond 2^53-1";
 
 /// A value with its place, so that each error can name it.
 #[derive(Clone, Debug)]
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     value: &'a Value,
     place: String,
 }
 
 impl<'a> Node<'a> {
     /// The whole document, which is an object.
-    pub(super) fn document(value: &'a Value) -> Result<Self, Rejection> {
+    pub(crate) fn document(value: &'a Value) -> Result<Self, Rejection> {
         let node = Self { value, place: String::new() };
         match value {
             Value::Object(_) => Ok(node),
@@ -158,17 +194,17 @@ impl<'a> Node<'a> {
         }
     }
 
-    pub(super) fn place(&self) -> &str {
+    pub(crate) fn place(&self) -> &str {
         if self.place.is_empty() { "document" } else { &self.place }
     }
 
     /// A rejection of this value.
-    pub(super) fn wrong(&self, reason: impl Into<String>) -> Rejection {
+    pub(crate) fn wrong(&self, reason: impl Into<String>) -> Rejection {
         Rejection::malformed(self.place(), reason)
     }
 
     /// A rejection of this value for another cause than its form.
-    pub(super) fn rejected(&self, cause: Cause, reason: impl Into<String>) -> Rejection {
+    pub(crate) fn rejected(&self, cause: Cause, reason: impl Into<String>) -> Rejection {
         Rejection::new(cause, self.place(), reason)
     }
 
@@ -183,17 +219,26 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Refuses members with other names.
+    pub(crate) fn only(&self, names: &[&str]) -> Result<(), Rejection> {
+        let Value::Object(members) = self.value else { return Err(self.is_not("an object")) };
+        match members.keys().find(|name| !names.contains(&name.as_str())) {
+            Some(name) => Err(Rejection::malformed(self.at(name), "no such member")),
+            None => Ok(()),
+        }
+    }
+
     /// A member that may be absent, but is not null where it is there.
-    pub(super) fn optional(&self, name: &str) -> Result<Option<Self>, Rejection> {
+    pub(crate) fn optional(&self, name: &str) -> Result<Option<Self>, Rejection> {
         let Value::Object(members) = self.value else { return Err(self.is_not("an object")) };
         Ok(members.get(name).map(|value| Self { value, place: self.at(name) }))
     }
 
-    pub(super) fn required(&self, name: &str) -> Result<Self, Rejection> {
+    pub(crate) fn required(&self, name: &str) -> Result<Self, Rejection> {
         self.optional(name)?.ok_or_else(|| Rejection::malformed(self.at(name), "missing"))
     }
 
-    pub(super) fn text(&self) -> Result<&'a str, Rejection> {
+    pub(crate) fn text(&self) -> Result<&'a str, Rejection> {
         match self.value {
             Value::Text(text) => Ok(text),
             _ => Err(self.is_not("a string")),
@@ -201,7 +246,7 @@ impl<'a> Node<'a> {
     }
 
     /// A label: not empty, and fit for a line of a log.
-    pub(super) fn label(&self) -> Result<&'a str, Rejection> {
+    pub(crate) fn label(&self) -> Result<&'a str, Rejection> {
         let text = self.text()?;
         if text.is_empty() || text.contains(char::is_control) {
             return Err(self.wrong("empty, or with a control character"));
@@ -209,14 +254,14 @@ impl<'a> Node<'a> {
         Ok(text)
     }
 
-    pub(super) fn flag(&self) -> Result<bool, Rejection> {
+    pub(crate) fn flag(&self) -> Result<bool, Rejection> {
         match self.value {
             Value::Flag(flag) => Ok(*flag),
             _ => Err(self.is_not("true or false")),
         }
     }
 
-    pub(super) fn integer(&self, range: RangeInclusive<u64>) -> Result<u64, Rejection> {
+    pub(crate) fn integer(&self, range: RangeInclusive<u64>) -> Result<u64, Rejection> {
         let Value::Integer(n) = self.value else { return Err(self.is_not("an integer")) };
         match u64::try_from(*n) {
             Ok(n) if range.contains(&n) => Ok(n),
@@ -225,19 +270,19 @@ impl<'a> Node<'a> {
     }
 
     /// A time in seconds since 1970, written `YYYY-MM-DDTHH:MM:SSZ`.
-    pub(super) fn time(&self) -> Result<u64, Rejection> {
+    pub(crate) fn time(&self) -> Result<u64, Rejection> {
         parse_rfc3339_utc(self.text()?)
             .ok_or_else(|| self.wrong("not a time of the form 2027-01-31T00:00:00Z"))
     }
 
     /// One of a closed set of words. A word that is not known belongs to a later version.
-    pub(super) fn word<T: Deserialize<'a>>(&self) -> Result<T, Rejection> {
+    pub(crate) fn word<T: Deserialize<'a>>(&self) -> Result<T, Rejection> {
         let text = self.text()?;
         T::deserialize(text.into_deserializer())
             .map_err(|e: value::Error| self.rejected(Cause::Unsupported, e.to_string()))
     }
 
-    pub(super) fn list(&self, limit: usize) -> Result<Vec<Self>, Rejection> {
+    pub(crate) fn list(&self, limit: usize) -> Result<Vec<Self>, Rejection> {
         let Value::List(list) = self.value else { return Err(self.is_not("a list")) };
         if list.len() > limit {
             let reason = format!("{} where {limit} are allowed", list.len());
@@ -247,8 +292,27 @@ impl<'a> Node<'a> {
         Ok(list.iter().enumerate().map(node).collect())
     }
 
+    /// A word that may be absent.
+    pub(crate) fn optional_word<T: Deserialize<'a>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, Rejection> {
+        self.optional(name)?.map(|node| node.word()).transpose()
+    }
+
+    /// A string that may be absent.
+    pub(crate) fn optional_text(&self, name: &str) -> Result<Option<String>, Rejection> {
+        self.optional(name)?.map(|node| node.text().map(str::to_owned)).transpose()
+    }
+
+    /// Strings in a list that may be absent.
+    pub(crate) fn texts(&self, name: &str, limit: usize) -> Result<Vec<String>, Rejection> {
+        let list = self.optional_list(name, limit)?;
+        list.iter().map(|node| node.text().map(str::to_owned)).collect()
+    }
+
     /// A list that may be absent.
-    pub(super) fn optional_list(&self, name: &str, limit: usize) -> Result<Vec<Self>, Rejection> {
+    pub(crate) fn optional_list(&self, name: &str, limit: usize) -> Result<Vec<Self>, Rejection> {
         self.optional(name)?.map_or_else(|| Ok(Vec::new()), |list| list.list(limit))
     }
 }
