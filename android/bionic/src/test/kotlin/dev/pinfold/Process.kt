@@ -1,9 +1,10 @@
 package dev.pinfold
 
-import com.github.unidbg.AndroidEmulator
+import com.github.unidbg.Emulator
 import com.github.unidbg.Module
-import com.github.unidbg.arm.backend.Unicorn2Factory
-import com.github.unidbg.linux.android.AndroidEmulatorBuilder
+import com.github.unidbg.arm.Arm64Svc
+import com.github.unidbg.arm.ArmSvc
+import com.github.unidbg.arm.context.RegisterContext
 import com.github.unidbg.linux.android.AndroidResolver
 import com.github.unidbg.pointer.UnidbgPointer
 import dev.pinfold.internal.FfiConverterRustBuffer
@@ -17,19 +18,22 @@ class Process(
     abi: String,
 ) : AutoCloseable {
     private val is64Bit = abi == "arm64-v8a"
-    private val emulator: AndroidEmulator =
-        (if (is64Bit) AndroidEmulatorBuilder.for64Bit() else AndroidEmulatorBuilder.for32Bit())
-            .setProcessName("dev.pinfold")
-            .addBackendFactory(Unicorn2Factory(true))
-            .build()
+    private val emulator = emulator(is64Bit)
     private val library: Module
     private val status: UnidbgPointer
+    private val continuation: UnidbgPointer
+
+    /** What the library has said to [continuation] last. */
+    private var polled: Byte? = null
 
     init {
+        emulator.syscallHandler.setEnableThreadDispatcher(true)
         emulator.memory.setLibraryResolver(AndroidResolver(23))
         val file = File(System.getProperty("pinfold.jni"), "$abi/libpinfold.so")
         library = emulator.createDalvikVM().loadLibrary(file, true).module
         status = memory(STATUS_SIZE)
+        val svc = if (is64Bit) continuation64() else continuation32()
+        continuation = emulator.svcMemory.registerSvc(svc)
     }
 
     fun has(function: String): Boolean = library.findSymbolByName(function, false) != null
@@ -48,8 +52,45 @@ class Process(
         val words = words(arguments.asList() + status)
         clearStatus()
         val result = run(function, words)
-        throwFailure()
+        throwFailure(FfiConverterTypePinfoldFailure)
         return if (is64Bit) result else result and 0xFFFF_FFFF
+    }
+
+    /** Calls a function of UniFFI's that returns a buffer, and fails with [failures]. */
+    fun value(
+        failures: FfiConverterRustBuffer<out Exception>,
+        function: String,
+        vararg arguments: Any,
+    ): ByteBuffer {
+        val result = memory(BUFFER_SIZE)
+        val where = if (is64Bit) emptyList() else listOf(result)
+        val words = words(where + arguments + status)
+        clearStatus()
+        if (is64Bit) emulator.backend.reg_write(Arm64Const.UC_ARM64_REG_X8, result.peer)
+        run(function, words)
+        throwFailure(failures)
+        return read(result)
+    }
+
+    /** Begins what [function] does on a thread of the library's, and waits for it. */
+    fun await(
+        failures: FfiConverterRustBuffer<out Exception>,
+        function: String,
+        vararg arguments: Any,
+    ): ByteBuffer {
+        val future = run(function, words(arguments.asList()))
+        val handle = if (is64Bit) future else future and 0xFFFF_FFFF
+        val until = System.nanoTime() + PATIENCE
+        do {
+            polled = null
+            call("ffi_pinfold_rust_future_poll_rust_buffer", handle, continuation, 0L)
+            while (polled == null) {
+                check(System.nanoTime() < until) { "$function: no thread answers" }
+                // Time for the others.
+                usleep.call(emulator, 1_000)
+            }
+        } while (polled != READY)
+        return value(failures, "ffi_pinfold_rust_future_complete_rust_buffer", handle)
     }
 
     /** What UniFFI takes for a value of [converter]'s type. */
@@ -69,6 +110,27 @@ class Process(
 
     override fun close() = emulator.close()
 
+    private val usleep get() = emulator.memory.findModule("libc.so").findSymbolByName("usleep")
+
+    private fun continuation64() =
+        object : Arm64Svc() {
+            override fun handle(emulator: Emulator<*>) = polled(emulator, 1)
+        }
+
+    private fun continuation32() =
+        object : ArmSvc() {
+            override fun handle(emulator: Emulator<*>) = polled(emulator, 2)
+        }
+
+    /** After a number of 64 bits, which says nothing, comes the answer. */
+    private fun polled(
+        emulator: Emulator<*>,
+        argument: Int,
+    ): Long {
+        polled = emulator.getContext<RegisterContext>().getIntArg(argument).toByte()
+        return 0
+    }
+
     private fun run(
         function: String,
         words: List<Any>,
@@ -81,6 +143,7 @@ class Process(
         val words = mutableListOf<Any>()
         for (argument in arguments) {
             if (argument is RustBuffer) {
+                if (!is64Bit && words.size % 2 != 0) words.add(0)
                 words.addAll(allocate(argument.bytes))
             } else if (argument is Long && !is64Bit) {
                 // A pair of registers begins at an even one.
@@ -112,10 +175,10 @@ class Process(
 
     private fun clearStatus() = status.write(0, ByteArray(STATUS_SIZE), 0, STATUS_SIZE)
 
-    private fun throwFailure() {
+    private fun throwFailure(failures: FfiConverterRustBuffer<out Exception>) {
         when (val code = status.getByte(0).toInt()) {
             0 -> return
-            1 -> throw FfiConverterTypePinfoldFailure.read(read(status.share(ERROR)))
+            1 -> throw failures.read(read(status.share(ERROR)))
             else -> error("a panic: $code ${String(read(status.share(ERROR)).array())}")
         }
     }
@@ -139,5 +202,9 @@ class Process(
         const val DATA = 16L
         const val STATUS_SIZE = 32
         const val ERROR = 8L
+        const val READY: Byte = 0
+
+        /** Nanoseconds. */
+        const val PATIENCE = 60_000_000_000
     }
 }
