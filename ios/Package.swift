@@ -8,7 +8,10 @@ import PackageDescription
 let package = Package(
     name: "Pinfold",
     platforms: [.iOS(.v15), .macOS(.v12)],
-    products: [.library(name: "Pinfold", targets: ["Pinfold"])],
+    products: [
+        .library(name: "Pinfold", targets: ["Pinfold"]),
+        .library(name: "PinfoldDebug", targets: ["PinfoldDebug"]),
+    ],
     targets: [
         .target(
             name: "PinfoldFFI",
@@ -23,9 +26,11 @@ let package = Package(
             dependencies: ["PinfoldBindings"],
             resources: [.copy("PrivacyInfo.xcprivacy")]
         ),
+        .target(name: "PinfoldDebug", dependencies: ["Pinfold"]),
         .executableTarget(name: "PinfoldBench", dependencies: ["Pinfold"]),
         .executableTarget(name: "PinfoldDemo", dependencies: ["Pinfold"]),
-        .testTarget(name: "PinfoldTests", dependencies: ["Pinfold", "PinfoldBindings"]),
+        .testTarget(
+            name: "PinfoldTests", dependencies: ["Pinfold", "PinfoldBindings", "PinfoldDebug"]),
     ],
     swiftLanguageModes: [.v6]
 )

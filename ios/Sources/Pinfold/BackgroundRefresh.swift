@@ -1,6 +1,6 @@
 import Foundation
 
-#if canImport(BackgroundTasks) && os(iOS)
+#if canImport(BackgroundTasks) && !os(macOS)
     import BackgroundTasks
 #endif
 
@@ -23,7 +23,7 @@ extension PinSetUpdater {
     }
 }
 
-#if canImport(BackgroundTasks) && os(iOS)
+#if canImport(BackgroundTasks) && !os(macOS)
     extension PinSetUpdater {
         /// Has the system run ``refreshIfDue()`` while the app is in the background: registers the
         /// job, and plans it anew each time that it has run. To be called before the app has

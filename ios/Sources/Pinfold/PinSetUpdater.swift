@@ -32,12 +32,24 @@ public final class PinSetUpdater: Sendable {
     /// - Throws: ``PinfoldError/invalidPinSet(place:message:)`` where the embedded documents are no
     ///   good, so that the app was built wrongly; ``PinfoldError/invalidConfig(place:message:)``
     ///   names the setting, ``PinfoldError/invalidCertificate(place:message:)`` the root.
-    public init(
+    public convenience init(
         embedded: Data,
         configuration: Configuration = Configuration()
     ) throws(PinfoldError) {
+        try self.init(embedded: embedded, configuration: configuration, log: .system)
+    }
+
+    init(
+        embedded: Data,
+        configuration: Configuration,
+        log: Log?
+    ) throws(PinfoldError) {
         let settings = try configuration.settings(embedded: embedded)
-        let listener = configuration.onEvent.map(Listener.init)
+        let onEvent = configuration.onEvent
+        let listener = Listener { event in
+            log?.write(Log.Line(event))
+            onEvent?(event)
+        }
         let managed = configuration.managedConfiguration.map(Managed.init)
         bindings = try PinfoldError.translating {
             // Where no trust is handed over, Rust asks the system itself.

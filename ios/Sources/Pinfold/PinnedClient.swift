@@ -14,8 +14,17 @@ internal import PinfoldBindings
 ///
 /// Cancelling the task of a request closes its connection at once, and the request throws
 /// `CancellationError`; a task that is cancelled already does not connect at all.
+///
+/// On Apple's systems its idle connections are closed when the device's network changes, and
+/// outcomes, without anything that was sent or received, go to the system's log under the subsystem
+/// `dev.pinfold`.
 public final class PinnedClient: Sendable {
     private let client: Client
+    let updater: PinSetUpdater?
+    /// Whether the system's authorities count where an entry has none of its own.
+    let usesSystemRoots: Bool
+    let log: Log?
+    private let network: NetworkChanges?
 
     /// A client.
     ///
@@ -24,12 +33,20 @@ public final class PinnedClient: Sendable {
     ///   - configuration: Timeouts, limits and the like.
     /// - Throws: ``PinfoldError/invalidConfig(place:message:)`` names the setting,
     ///   ``PinfoldError/invalidCertificate(place:message:)`` the root.
-    public init(
+    public convenience init(
         pins: PinSet,
         configuration: Configuration = Configuration()
     ) throws(PinfoldError) {
-        let settings = try configuration.settings()
-        client = try PinfoldError.translating {
+        try self.init(pins: pins, configuration: configuration, log: .system)
+    }
+
+    convenience init(
+        pins: PinSet,
+        configuration: Configuration,
+        log: Log?,
+        network: NetworkChanges? = .device
+    ) throws(PinfoldError) {
+        try self.init(configuration, nil, log, network) { settings in
             // Where no trust is handed over, Rust asks the system itself.
             try Client(pins: pins.bindings, settings: settings, trust: nil)
         }
@@ -45,14 +62,33 @@ public final class PinnedClient: Sendable {
     ///   - configuration: Timeouts, limits and the like.
     /// - Throws: ``PinfoldError/invalidConfig(place:message:)`` names the setting,
     ///   ``PinfoldError/invalidCertificate(place:message:)`` the root.
-    public init(
+    public convenience init(
         updater: PinSetUpdater,
         configuration: Configuration = Configuration()
     ) throws(PinfoldError) {
-        let settings = try configuration.settings()
-        client = try PinfoldError.translating {
+        try self.init(configuration, updater, .system, .device) { settings in
             try .updated(updater: updater.bindings, settings: settings, trust: nil)
         }
+    }
+
+    private init(
+        _ configuration: Configuration,
+        _ updater: PinSetUpdater?,
+        _ log: Log?,
+        _ network: NetworkChanges?,
+        make: (ClientSettings) throws -> Client
+    ) throws(PinfoldError) {
+        let settings = try configuration.settings()
+        client = try PinfoldError.translating { try make(settings) }
+        self.updater = updater
+        usesSystemRoots = configuration.roots == .system
+        self.log = log
+        self.network = network
+        network?.follow(self)
+    }
+
+    deinit {
+        network?.forget(ObjectIdentifier(self))
     }
 
     /// Sends a request and waits for the whole response.
@@ -61,6 +97,24 @@ public final class PinnedClient: Sendable {
     /// - Returns: The response, whatever its status.
     /// - Throws: ``PinfoldError``, or `CancellationError` if the task is cancelled.
     public func send(_ request: Request) async throws -> Response {
+        let end = log?.begin(request.method.rawValue)
+        func tell(_ line: @autoclosure () -> Log.Line) {
+            guard let log, let end else { return }
+            let line = line()
+            log.write(line)
+            end(line.text)
+        }
+        do {
+            let response = try await exchange(request)
+            tell(Log.Line(request.method, response))
+            return response
+        } catch {
+            tell(Log.Line(request.method, error))
+            throw error
+        }
+    }
+
+    private func exchange(_ request: Request) async throws -> Response {
         try Task.checkCancellation()
         let head = try request.head()
         let call = Call()
@@ -89,6 +143,14 @@ public final class PinnedClient: Sendable {
     /// - Throws: ``PinfoldError/clientClosed(message:)``.
     public func replacePins(_ pins: PinSet) throws(PinfoldError) {
         try PinfoldError.translating { try client.replacePins(pins: pins.bindings) }
+    }
+
+    /// Closes the idle connections, so that the next request makes one of its own: for a device
+    /// whose network has changed, which leaves them dead without a word. Requests in flight go on,
+    /// and their connections are closed after them. Does nothing on a closed client. On Apple's
+    /// systems this happens by itself.
+    public func closeIdleConnections() {
+        client.closeIdleConnections()
     }
 
     /// What the client would decide about a certificate chain, and why, without a connection: for
@@ -125,6 +187,7 @@ public final class PinnedClient: Sendable {
     /// ``PinfoldError/clientClosed(message:)``. Closing twice does nothing, and a client that
     /// nobody holds any more closes by itself.
     public func close() {
+        network?.forget(ObjectIdentifier(self))
         client.close()
     }
 }

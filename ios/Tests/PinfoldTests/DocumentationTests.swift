@@ -1,5 +1,6 @@
 import Foundation
 import Pinfold
+import PinfoldDebug
 import Testing
 
 #if os(iOS)
@@ -135,6 +136,70 @@ struct DocumentationTests {
         configuration.managedConfiguration = PinSetUpdater.managedAppConfiguration
     }
 
+    func gateway(client: PinnedClient) async throws {
+        do {
+            let response = try await client.get("https://api.example.com/v1/status")
+            show(response.text)
+        } catch let error as PinfoldError where error.interception?.kind == .inspectionProduct {
+            show("\(error.interception?.product ?? "A gateway") reads what apps send.")
+        }
+    }
+
+    func inspected(response: Response) {
+        if case .inspected(_, let authority, _) = response.pinning {
+            show("Your organisation reads this connection (\(authority)).")
+        }
+    }
+
+    func privateAuthority(authority: URL) throws -> HostPolicy {
+        let policy = HostPolicy(
+            host: "intranet.example.com",
+            pins: [
+                Pin("sha256/dpJYSILN3vPDjmyxKEFRYiHPRf9LrAkT0P4p7LIO3lI=", at: .ca),
+                Pin("sha256/P8TNKwpRMWUeT8m9bVAlTBDjCRKjLNw1RuO1pB4rDBE=", at: .ca, state: .backup),
+            ],
+            trust: .privateCa,
+            anchors: [try Data(contentsOf: authority)]
+        )
+        return policy
+    }
+
+    func testServer(pins: PinSet, testRoot: Data) throws -> PinnedClient {
+        var configuration = PinnedClient.Configuration()
+        configuration.connectTo = [ConnectTo(host: "api.example.com", address: "127.0.0.1:8443")]
+        configuration.roots = .only([testRoot])
+        let client = try PinnedClient(pins: pins, configuration: configuration)
+        return client
+    }
+
+    func debugging(pins: PinSet, file: URL) throws -> PinnedClient {
+        #if DEBUG
+            let client = try PinnedClient(
+                pins: .debugging(hosts: pins.hosts, authorities: [Data(contentsOf: file)]))
+        #else
+            let client = try PinnedClient(pins: pins)
+        #endif
+        return client
+    }
+
+    func wrongPins() async throws {
+        let wrong = try PinSet(hosts: [
+            HostPolicy(
+                host: "api.example.com",
+                pins: [
+                    Pin("sha256/dpJYSILN3vPDjmyxKEFRYiHPRf9LrAkT0P4p7LIO3lI="),
+                    Pin("sha256/P8TNKwpRMWUeT8m9bVAlTBDjCRKjLNw1RuO1pB4rDBE="),
+                ]
+            )
+        ])
+        do {
+            _ = try await PinnedClient(pins: wrong).get("https://api.example.com/v1/status")
+            report("pins are ignored")
+        } catch PinfoldError.pinMismatch {
+            show("refused, as it should be")
+        }
+    }
+
     @Test("the pins of the samples are good")
     func samplePins() throws {
         #expect(try pinsInCode().hosts == ["api.example.com"])
@@ -145,10 +210,13 @@ struct DocumentationTests {
     @Test(
         "every sample of the documentation is in this file",
         arguments: [
-            "README", "docs/pin-sets", "ios/Sources/Pinfold/Pinfold.docc/FirstRequest",
+            "README", "docs/pin-sets", "ios/Sources/Pinfold/Pinfold.docc/CorporateNetworks",
+            "ios/Sources/Pinfold/Pinfold.docc/FirstRequest",
             "ios/Sources/Pinfold/Pinfold.docc/Interception",
             "ios/Sources/Pinfold/Pinfold.docc/Pinfold",
+            "ios/Sources/Pinfold/Pinfold.docc/Simulators",
             "ios/Sources/Pinfold/Pinfold.docc/Updates",
+            "ios/Sources/Pinfold/Pinfold.docc/URLSessions",
         ])
     func samples(document: String) throws {
         let here = URL(fileURLWithPath: #filePath)
@@ -170,6 +238,39 @@ struct DocumentationTests {
         return lines.joined(separator: "\n") + "\n"
     }
 }
+
+#if canImport(Security)
+    extension DocumentationTests {
+        func session(client: PinnedClient, url: URL) async {
+            let pinning = URLSessionPinning(client: client)
+            let session = URLSession(configuration: .default, delegate: pinning, delegateQueue: nil)
+            do {
+                let (data, _) = try await session.data(from: url)
+                show(String(decoding: data, as: UTF8.self))
+            } catch {
+                report("\(pinning.cause(of: error))")
+            }
+        }
+    }
+
+    final class ExampleDelegate: NSObject, URLSessionDelegate {
+        let pinning: URLSessionPinning
+
+        init(pinning: URLSessionPinning) {
+            self.pinning = pinning
+        }
+
+        func urlSession(
+            _ session: URLSession,
+            didReceive challenge: URLAuthenticationChallenge,
+            completionHandler: @escaping @Sendable (
+                URLSession.AuthChallengeDisposition, URLCredential?
+            ) -> Void
+        ) {
+            pinning.answer(challenge, completionHandler: completionHandler)
+        }
+    }
+#endif
 
 #if os(iOS)
     extension ExampleApp {

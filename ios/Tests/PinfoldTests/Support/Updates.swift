@@ -108,6 +108,11 @@ final class Folder: Sendable {
         url = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     }
 
+    /// The path of what is in it.
+    func path(_ name: String) -> String {
+        url.appendingPathComponent(name).path
+    }
+
     deinit {
         try? FileManager.default.removeItem(at: url)
     }

@@ -47,6 +47,30 @@ struct SmokeTests {
         #expect(try await client.get("https://\(Self.publicHost)/").status == 200)
     }
 
+    #if canImport(Security)
+        @Test(
+            "a session of URLSession does what the client does", .enabled(if: !publicHost.isEmpty))
+        func session() async throws {
+            var configuration = PinnedClient.Configuration()
+            for denied in [false, true] {
+                configuration.denyUnpinned = denied
+                let client = try PinnedClient(pins: pins(), configuration: configuration)
+                let pinning = URLSessionPinning(client: client)
+                let session = URLSession(
+                    configuration: .ephemeral, delegate: pinning, delegateQueue: nil)
+                let url = try #require(URL(string: "https://\(Self.publicHost)/"))
+                do {
+                    let (_, response) = try await session.data(from: url)
+                    #expect((response as? HTTPURLResponse)?.statusCode == 200)
+                    #expect(!denied)
+                } catch {
+                    #expect((pinning.cause(of: error) as? PinfoldError)?.code == "host_not_pinned")
+                    #expect(denied)
+                }
+            }
+        }
+    #endif
+
     private func pins() throws -> PinSet {
         let pins = try ["backend", "backup"].map { Pin(try #require(info.pins[$0])) }
         return try PinSet(hosts: [HostPolicy(host: Self.host, pins: pins)])
