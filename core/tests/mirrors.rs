@@ -128,3 +128,18 @@ fn a_mirror_that_drips_is_left_when_its_time_is_over() {
         assert!(begun.elapsed() >= second, "{path}");
     }
 }
+
+/// What an idle one would be by the next fetch: of a network that the device has left, and dead.
+#[test]
+fn no_connection_outlives_its_fetch() {
+    let kit = published();
+    let server = kit.server("rsa");
+    // The server keeps connections, and a fetch of both mirrors at one host makes one.
+    let updater = updater(&kit, &["https://www.example.test/status/404", GOOD]);
+    assert_eq!(updater.refresh(), Ok(Refreshed::Updated));
+    wait_closed(server, 1);
+    assert_eq!((connections(server), requests(server)), (1, 2));
+    assert_eq!(updater.refresh(), Ok(Refreshed::Unchanged));
+    wait_closed(server, 2);
+    assert_eq!((connections(server), requests(server)), (2, 4));
+}

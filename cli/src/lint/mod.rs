@@ -1,7 +1,9 @@
 //! `pinfold lint`: what is wrong with a pin set although it can be read.
 
 mod case;
+mod config;
 mod history;
+mod network_security;
 mod rules;
 mod servers;
 
@@ -17,6 +19,7 @@ use crate::document::{self, Kind};
 use crate::failure::Failure;
 use crate::root_file::RootFile;
 use crate::{fetch, input, output, verify};
+use network_security::NetworkSecurityConfig;
 
 const DAY: u64 = 86_400;
 
@@ -34,6 +37,7 @@ type Rule = (&'static str, fn(&Case) -> Vec<Found>);
 #[command(after_help = "\
 Examples:
   pinfold lint pins.json --root root-1.json --against public/bundle.json --embedded releases/*.json
+  pinfold lint pins.json --network-security-config app/src/main/res/xml/network_security_config.xml
   pinfold lint pins.json --live
   pinfold lint pins.json --live --connect api.example.com:443:10.0.0.7 --roots ca.pem
   pinfold lint pins.json --against bundle.json --allow 'W24=the pilot with status ended in May'")]
@@ -51,6 +55,9 @@ pub(crate) struct Arguments {
     /// What a version of the app ships with, for its update URLs
     #[arg(long, value_name = "FILE", num_args = 1..)]
     embedded: Vec<String>,
+    /// What a version of the Android app says of networks (res/xml/network_security_config.xml)
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    network_security_config: Vec<String>,
     /// Ask the servers of the entries that enforce: the entry's host on port 443, or those that
     /// --connect names
     #[arg(long)]
@@ -104,6 +111,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let case = Case { pinset, published, root, apps, bytes, at };
 
     let mut findings = check(&case);
+    for path in &arguments.network_security_config {
+        let config = NetworkSecurityConfig::read(path)?;
+        for (id, rule) in config::RULES {
+            findings.extend(rule(&case, &config).into_iter().map(|found| Finding::new(id, found)));
+        }
+    }
     if arguments.live {
         let roots = input::roots(&arguments.roots)?;
         for entry in servers::ask(case.document(), &arguments.connect, roots, at)? {
@@ -185,6 +198,7 @@ fn parse_allow(text: &str) -> Result<(&'static str, String), String> {
         return Err(usage.into());
     }
     let ids = rules::RULES.iter().chain(history::RULES).map(|(id, _)| *id);
+    let ids = ids.chain(config::RULES.iter().map(|(id, _)| *id));
     let mut ids = ids.chain(servers::RULES.iter().map(|(id, _)| *id));
     match ids.find(|known| *known == id) {
         Some(known) if known.starts_with('W') => Ok((known, reason.to_owned())),

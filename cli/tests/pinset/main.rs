@@ -3,6 +3,7 @@
 mod ceremony;
 mod errors;
 mod lint;
+mod lint_config;
 mod lint_live;
 mod playbooks;
 mod publishing;

@@ -483,6 +483,9 @@ struct Landing(Arc<Inner>);
 impl Landing {
     fn fly(self) -> Result<Refreshed, UpdateError> {
         let outcome = self.0.fetch();
+        // It would lie there for hours until the next fetch, and by then the device's network may be
+        // another, which leaves it dead without a word.
+        self.0.fetcher.close_idle_connections();
         lock(&self.0.flight).outcome = Some(outcome.clone());
         outcome
     }

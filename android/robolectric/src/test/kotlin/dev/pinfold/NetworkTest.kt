@@ -4,6 +4,7 @@ import android.content.Context
 import android.net.ConnectivityManager
 import android.net.ConnectivityManager.NetworkCallback
 import android.net.Network
+import dev.pinfold.android.PinSetUpdater
 import dev.pinfold.android.PinnedClient
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotEquals
@@ -19,7 +20,7 @@ import org.robolectric.annotation.Implements
 import org.robolectric.shadows.ShadowConnectivityManager
 import org.robolectric.shadows.ShadowNetwork
 
-/** What a client does when the device's default network changes. */
+/** What a client does, and an updater does not need, when the device's default network changes. */
 @RunWith(RobolectricTestRunner::class)
 @Config(sdk = [35], manifest = Config.NONE)
 class NetworkTest {
@@ -76,6 +77,17 @@ class NetworkTest {
             System.gc()
             callback.onAvailable(ShadowNetwork.newInstance(round++))
             callbacks().isEmpty()
+        }
+    }
+
+    @Test
+    fun `an updater has no connection that a change of networks could leave dead`() {
+        val app = App(1, "backend")
+        PinSetUpdater(context, app.embedded) { onTestkit() }.use { updater ->
+            App.publish(2, "backend")
+            assertEquals(Refreshed.UPDATED, updater.refreshBlocking())
+            val fetch = Testkit.await(App.SERVER, "request") { it.text("path") == app.path }
+            Testkit.awaitClosed(App.SERVER, fetch.long("conn"))
         }
     }
 
