@@ -16,6 +16,7 @@ use serde::de::{
     value,
 };
 
+use crate::name::printable;
 use crate::pinset::{Cause, Rejection};
 use crate::time::parse_rfc3339_utc;
 
@@ -23,6 +24,8 @@ use crate::time::parse_rfc3339_utc;
 pub(crate) const MAX_INTEGER: u64 = (1 << 53) - 1;
 const MAX_DEPTH: usize = 8;
 const MAX_TEXT: usize = 1_024;
+/// The longest place in an error, whose names may be anybody's.
+const MAX_PLACE: usize = 256;
 /// Members that hold base64 of arbitrary length; the document's size bounds them. Signatures and
 /// keys are among them because those of later algorithms are long, and must be skippable.
 const LONG: [&str; 5] = ["anchors", "cert", "payload", "sig", "spki"];
@@ -54,7 +57,7 @@ pub(crate) fn parse(json: &[u8], limit: usize) -> Result<Value, Rejection> {
     let value = value.and_then(|value| reader.end().map(|()| value));
     value.map_err(|e| {
         let place = failed.get().map_or("document", String::as_str);
-        Rejection::malformed(place, e.to_string())
+        Rejection::malformed(printable(place, MAX_PLACE), e.to_string())
     })
 }
 
@@ -223,7 +226,10 @@ impl<'a> Node<'a> {
     pub(crate) fn only(&self, names: &[&str]) -> Result<(), Rejection> {
         let Value::Object(members) = self.value else { return Err(self.is_not("an object")) };
         match members.keys().find(|name| !names.contains(&name.as_str())) {
-            Some(name) => Err(Rejection::malformed(self.at(name), "no such member")),
+            Some(name) => {
+                let place = printable(&self.at(name), MAX_PLACE);
+                Err(Rejection::malformed(place, "no such member"))
+            }
             None => Ok(()),
         }
     }
@@ -314,5 +320,21 @@ impl<'a> Node<'a> {
     /// A list that may be absent.
     pub(crate) fn optional_list(&self, name: &str, limit: usize) -> Result<Vec<Self>, Rejection> {
         self.optional(name)?.map_or_else(|| Ok(Vec::new()), |list| list.list(limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_fit_for_a_line_of_a_log() {
+        let json = b"{\"a\\nb\\u001b\\u202e\":1.5}";
+        let e = parse(json, 1_000).expect_err("a fraction");
+        assert!(!e.to_string().contains(['\n', '\u{1b}', '\u{202e}']), "{e:?}");
+        let name = "a".repeat(1_024);
+        let json = format!("{}1.5{}", format!("{{\"{name}\":").repeat(8), "}".repeat(8));
+        let e = parse(json.as_bytes(), 1 << 20).expect_err("a fraction");
+        assert!(e.to_string().len() < 1_500, "{} bytes", e.to_string().len());
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::rc::Rc;
 
 use pinfold_core::pin::{HostName, HostPolicy, Mode, Pin, PinDigest};
 
@@ -68,9 +69,10 @@ fn other_pins(case: &Case, config: &NetworkSecurityConfig) -> Vec<Found> {
     let mut compared = BTreeSet::new();
     for names in pinned(case, config) {
         if let Some(pins) = &names.config.pins
-            && compared.insert((pins.line, names.policy.host().as_str()))
+            && compared.insert((Rc::as_ptr(pins), names.policy.host().as_str()))
         {
-            let texts = [missing(&names, pins), surplus(case, &names, pins)].concat();
+            let missing = if pins.hold(case.at) { missing(&names, pins) } else { Vec::new() };
+            let texts = [missing, surplus(case, &names, pins)].concat();
             found.extend(texts.into_iter().map(|text| (config.place(pins.line), text)));
         }
     }

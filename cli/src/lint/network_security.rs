@@ -53,6 +53,13 @@ pub(super) struct Pins {
     pub(super) line: u32,
 }
 
+impl Pins {
+    /// Whether Android looks at them at all.
+    pub(super) fn hold(&self, at: u64) -> bool {
+        !self.digests.is_empty() && self.expiration.as_ref().is_none_or(|(_, end)| *end >= at)
+    }
+}
+
 impl NetworkSecurityConfig {
     pub(super) fn read(path: &str) -> Result<Self, Failure> {
         let bytes = input::read(path)?;
@@ -119,9 +126,20 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn config(&self, node: Node<'_, '_>, outer: &Config) -> Result<Config, Failure> {
         let cleartext = node.attribute("cleartextTrafficPermitted");
-        let cleartext = cleartext.map(|text| (text == "true", line(node)));
+        // What is no boolean is permission, as by default.
+        let cleartext = cleartext.map(|text| (boolean(text) != Some(false), line(node)));
         let anchors = children(node, "trust-anchors").next().map(anchors).map(Rc::new);
-        let pins = children(node, "pin-set").next().map(|node| self.pins(node)).transpose()?;
+        let mut pin_sets = children(node, "pin-set");
+        let pins = pin_sets.next().map(|node| self.pins(node)).transpose()?;
+        if let Some(second) = pin_sets.next() {
+            return Err(self.wrong(second, "a second <pin-set>"));
+        }
+        if let Some(pins) = &pins
+            && node.has_tag_name("base-config")
+        {
+            let place = format!("{}:{}", self.path, pins.line);
+            return Err(Failure::input(place, "a <pin-set> is for a <domain-config> only"));
+        }
         Ok(Config {
             cleartext: cleartext.or(outer.cleartext),
             anchors: anchors.or_else(|| outer.anchors.clone()),
@@ -131,7 +149,7 @@ impl Reader<'_> {
 
     fn domain(&self, node: Node<'_, '_>, config: Rc<Config>) -> Result<Domain, Failure> {
         let host = HostName::parse(text(node)).map_err(|e| self.wrong(node, e))?;
-        let subdomains = node.attribute("includeSubdomains") == Some("true");
+        let subdomains = is_true(node, "includeSubdomains");
         Ok(Domain { host, subdomains, line: line(node), config })
     }
 
@@ -163,10 +181,23 @@ impl Reader<'_> {
 fn anchors(node: Node<'_, '_>) -> Vec<Anchor> {
     let anchor = |node: Node<'_, '_>| Anchor {
         source: node.attribute("src").unwrap_or_default().to_owned(),
-        overrides_pins: node.attribute("overridePins") == Some("true"),
+        overrides_pins: is_true(node, "overridePins"),
         line: line(node),
     };
     children(node, "certificates").map(anchor).collect()
+}
+
+/// As Android's resources have it.
+fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+fn is_true(node: Node<'_, '_>, name: &str) -> bool {
+    node.attribute(name).and_then(boolean) == Some(true)
 }
 
 fn children<'a, 'i>(

@@ -44,6 +44,19 @@ fn a_config_has_the_same_pins() {
     assert_eq!(found(&base, &pins(one)), ["W31 n.xml:3"], "B is missing");
     let three = format!("{PINS} <pin digest=\"SHA-256\">C</pin>");
     assert_eq!(found(&base, &pins(&three)), ["W31 n.xml:3"], "C is too many");
+    assert_eq!(found(&base, &pins("")), nothing, "Android asks for none then");
+    let over =
+        domain("<pin-set expiration=\"2020-01-01\"><pin digest=\"SHA-256\">A</pin></pin-set>");
+    assert_eq!(found(&base, &over), ["W32 n.xml:3"], "Android does not look at them any more");
+    let mut both = base.clone();
+    both["hosts"][0]["include_subdomains"] = json!(true);
+    let line = format!(
+        "<domain-config><domain includeSubdomains=\"TRUE\">api.example.com</domain>\
+         <pin-set expiration=\"2027-11-21\">{one}</pin-set></domain-config>\
+         <domain-config><domain>v1.api.example.com</domain>\
+         <pin-set expiration=\"2027-11-21\">{one}</pin-set></domain-config>"
+    );
+    assert_eq!(found(&both, &line), ["W31 n.xml:1", "W31 n.xml:1"], "each of two in one line");
     let mut known = base.clone();
     known["hosts"][0]["pins"] = json!([A, B, C].map(|key| json!({ "sha256": key })));
     known["hosts"][0]["pins"][2]["state"] = json!("retiring");
@@ -132,8 +145,12 @@ fn nothing_goes_around_the_pins() {
     let clear = |permitted: &str, inside: &str| {
         format!("\n<base-config cleartextTrafficPermitted=\"{permitted}\"/>\n{inside}")
     };
-    assert_eq!(found(&base, &clear("true", "")), ["W33 n.xml:2"]);
-    assert_eq!(found(&base, &clear("false", "")), nothing);
+    for permitted in ["true", "TRUE", "no"] {
+        assert_eq!(found(&base, &clear(permitted, "")), ["W33 n.xml:2"], "{permitted}");
+    }
+    for forbidden in ["false", "False"] {
+        assert_eq!(found(&base, &clear(forbidden, "")), nothing);
+    }
     let no = "<domain-config cleartextTrafficPermitted=\"false\">\
               <domain>api.example.com</domain></domain-config>";
     assert_eq!(found(&base, &clear("true", no)), nothing);
@@ -216,6 +233,7 @@ fn a_config_that_android_would_not_read_is_no_input() {
         (&*domain("<pin-set><pin digest=\"SHA-1\">x</pin></pin-set>"), "n.xml:3"),
         (&*domain("<pin-set><pin digest=\"SHA-256\">x</pin></pin-set>"), "n.xml:3"),
         (&*domain("<pin-set expiration=\"soon\"/>"), "n.xml:3"),
+        (&*domain("<pin-set/><pin-set/>"), "n.xml:3: a second"),
         ("<!DOCTYPE x [<!ENTITY e \"e\">]><network-security-config/>", "n.xml"),
     ] {
         let config = match config.starts_with("<domain-config>\n") {

@@ -114,6 +114,10 @@ impl Scene<'_> {
             // The app's own authority is no stranger on the device.
             _ if self.own_authority => (InterceptionKind::RotatedOrMisissued, Confidence::Possible),
             Some(false) => (InterceptionKind::LocalAuthority, Confidence::Likely),
+            // Without roots compiled in, the platform's word.
+            None if self.added == Some(false) => {
+                (InterceptionKind::RotatedOrMisissued, Confidence::Possible)
+            }
             None => (InterceptionKind::LocalAuthority, Confidence::Possible),
         }
     }
@@ -226,6 +230,29 @@ fn place(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As the Android library sees a server's new certificate by a public authority: Android says
+    /// that nobody has added it, and no roots are compiled in.
+    #[test]
+    fn an_authority_that_nobody_has_added_is_none_of_the_devices() {
+        let scene = Scene {
+            cause: Cause::Mismatch,
+            names: Vec::new(),
+            self_signed: false,
+            hosts: vec!["api.example.com".into()],
+            validity: Some((0, u64::MAX)),
+            authorities_expired: false,
+            now: RELEASED,
+            live: true,
+            public: None,
+            added: Some(false),
+            own_authority: false,
+            pinned_key: false,
+        };
+        let report = scene.classify().expect("a mismatch");
+        let found = (report.kind, report.confidence);
+        assert_eq!(found, (InterceptionKind::RotatedOrMisissued, Confidence::Possible));
+    }
 
     #[test]
     fn an_answer_in_the_clear_is_a_portals_if_it_is_http() {

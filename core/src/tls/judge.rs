@@ -271,7 +271,13 @@ impl Judge {
         let told = told.collect::<Vec<_>>();
         let blocking = Blocking::new(&self.pins, presented, &told);
         let key = if told.is_empty() { blocking.on_hidden() } else { blocking.on_told(&told) };
-        let Some(key) = key else { return Ok(Ok((path, intermediates))) };
+        let Some(key) = key else {
+            if told.is_empty() && super::public_anchors().is_empty() {
+                let reason = "the platform hides its path, which may lead to a blocked authority";
+                return Err(UntrustedReason::Unverified(reason.to_owned()).into());
+            }
+            return Ok(Ok((path, intermediates)));
+        };
         // There may be a path that does without it: one that can be proved here, or one that the
         // platform finds among what is left.
         let mut pool = intermediates.clone();

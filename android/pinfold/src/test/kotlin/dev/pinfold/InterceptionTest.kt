@@ -39,7 +39,7 @@ class InterceptionTest {
                         PinfoldException.PinMismatch::class,
                         Kind.ROTATED_OR_MISISSUED,
                         Confidence.POSSIBLE,
-                        "not_public",
+                        if (Testkit.hasPublicRoots) "not_public" else "",
                     ),
                 "plain_http" to
                     Expected(

@@ -150,6 +150,16 @@ object Testkit {
 
     fun url(path: String): String = "https://$HOST$path"
 
+    /** Whether the library carries the public web's roots; the one for Android does not. */
+    val hasPublicRoots: Boolean by lazy {
+        try {
+            PinnedClient(pins) { roots = Roots.Bundled }.close()
+            true
+        } catch (_: PinfoldException.InvalidConfig) {
+            false
+        }
+    }
+
     /** Pins the CA of most servers. */
     val pins: PinSet by lazy { pinSet { pin(Testkit.pin("intermediate"), at = PinAt.CA) } }
 
