@@ -232,6 +232,12 @@ impl Client {
         Ok(blocking::unblock(move || guarded(explain)).await?)
     }
 
+    /// The names in a certificate (DER) for which an entry of the pin set holds.
+    pub fn pinned_names(&self, certificate: &[u8]) -> Result<Vec<String>, PinfoldFailure> {
+        let names = guarded(|| self.client.pinned_names(certificate))?;
+        Ok(names.iter().map(ToString::to_string).collect())
+    }
+
     /// Ends every call and closes every connection.
     pub fn close(&self) {
         hot::forget(self.id);

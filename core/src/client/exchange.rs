@@ -1,5 +1,6 @@
 //! One request, one response, one pin set; and what ureq says, in our words.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use super::request::Request;
 use super::response::Response;
 use crate::cancel::CancelToken;
 use crate::error::{Error, TimeoutPhase};
-use crate::pin::PinSet;
+use crate::pin::{HostName, PinSet};
 use crate::tls::{
     Call, Explanation, Gate, LateResolver, PinnedConnector, PinningVerifier, Refusal, SystemTrust,
     Withdrawn, provider,
@@ -142,6 +143,10 @@ impl Generation {
         at: u64,
     ) -> Result<Explanation, Error> {
         self.verifier.judge().explain(host, chain, at)
+    }
+
+    pub(super) fn pinned_names(&self, certificate: &[u8]) -> Result<BTreeSet<HostName>, Error> {
+        self.verifier.judge().pinned_names(certificate)
     }
 
     /// Closes what is idle and lets nothing back in; what is in use and `withdrawn` ends at once.

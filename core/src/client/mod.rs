@@ -9,6 +9,7 @@ mod response;
 mod source;
 mod url;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -219,6 +220,20 @@ impl Client {
             return Err(Error::ClientClosed);
         }
         self.generation().explain(host, chain, at)
+    }
+
+    /// The names in a certificate (DER) for which an entry of the pin set holds: the hosts of entries,
+    /// what it lists itself, and where an entry holds for all that a wildcard covers, one of these.
+    /// For somebody else's HTTP client, which may use one connection for all the names of its
+    /// certificate (RFC 9113 §9.1.1): [`Client::explain`] tells for each whether that is allowed.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for what is no certificate; [`Error::ClientClosed`].
+    pub fn pinned_names(&self, certificate: &[u8]) -> Result<BTreeSet<HostName>, Error> {
+        if self.is_closed() {
+            return Err(Error::ClientClosed);
+        }
+        self.generation().pinned_names(certificate)
     }
 
     /// The pin set in force.

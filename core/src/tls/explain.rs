@@ -1,10 +1,12 @@
 //! The whole decision as data, without a connection.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use webpki::EndEntityCert;
 
 use super::judge::{Distrust, Judge, Presented};
 use crate::error::{CertificateFacts, Error, UntrustedReason};
@@ -20,6 +22,9 @@ const PRESENT: u64 = 300;
 
 /// Longer than any chain that fits into a handshake.
 const MAX_CHAIN: usize = 256;
+
+/// Stands for the names that a wildcard covers and no entry has for a host.
+const ANY_LABEL: &str = "any-other-name";
 
 /// Why a connection to a host that presents a chain would be allowed or refused.
 #[derive(Clone, Debug)]
@@ -205,6 +210,30 @@ impl Judge {
             error: judgement.verdict().err(),
             host,
         })
+    }
+
+    /// The names of a certificate (DER) for which an entry of the pin set holds. For a wildcard
+    /// these are the entries' hosts that it covers, and one more name where an entry holds for all.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for what is no certificate.
+    pub(crate) fn pinned_names(&self, certificate: &[u8]) -> Result<BTreeSet<HostName>, Error> {
+        let der = CertificateDer::from(certificate);
+        let certificate = EndEntityCert::try_from(&der)
+            .map_err(|e| Error::request("certificate", e.to_string()))?;
+        let is_for = |host: &HostName| {
+            ServerName::try_from(host.as_str())
+                .is_ok_and(|name| certificate.verify_is_valid_for_subject_name(&name).is_ok())
+        };
+        let own = self.pins.hosts().iter().map(HostPolicy::host).filter(|host| is_for(host));
+        let mut names = own.cloned().collect::<BTreeSet<_>>();
+        let listed =
+            certificate.valid_dns_names().filter_map(|name| match name.strip_prefix('*') {
+                Some(parent) => HostName::parse(&format!("{ANY_LABEL}{parent}")).ok(),
+                None => HostName::parse(name).ok(),
+            });
+        names.extend(listed.filter(|name| self.pins.policy(name).is_some()));
+        Ok(names)
     }
 }
 

@@ -4,6 +4,7 @@
 mod blocked;
 mod chains;
 mod interception;
+mod names;
 mod platform;
 mod staples;
 
