@@ -1,6 +1,5 @@
 //! One request, one response, one pin set; and what ureq says, in our words.
 
-use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -145,7 +144,7 @@ impl Generation {
         self.verifier.judge().explain(host, chain, at)
     }
 
-    pub(super) fn pinned_names(&self, certificate: &[u8]) -> Result<BTreeSet<HostName>, Error> {
+    pub(super) fn pinned_names(&self, certificate: &[u8]) -> Result<Vec<HostName>, Error> {
         self.verifier.judge().pinned_names(certificate)
     }
 

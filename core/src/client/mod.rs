@@ -9,7 +9,6 @@ mod response;
 mod source;
 mod url;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -229,7 +228,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for what is no certificate; [`Error::ClientClosed`].
-    pub fn pinned_names(&self, certificate: &[u8]) -> Result<BTreeSet<HostName>, Error> {
+    pub fn pinned_names(&self, certificate: &[u8]) -> Result<Vec<HostName>, Error> {
         if self.is_closed() {
             return Err(Error::ClientClosed);
         }

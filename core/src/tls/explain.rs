@@ -1,6 +1,5 @@
 //! The whole decision as data, without a connection.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -217,7 +216,7 @@ impl Judge {
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for what is no certificate.
-    pub(crate) fn pinned_names(&self, certificate: &[u8]) -> Result<BTreeSet<HostName>, Error> {
+    pub(crate) fn pinned_names(&self, certificate: &[u8]) -> Result<Vec<HostName>, Error> {
         let der = CertificateDer::from(certificate);
         let certificate = EndEntityCert::try_from(&der)
             .map_err(|e| Error::request("certificate", e.to_string()))?;
@@ -226,13 +225,15 @@ impl Judge {
                 .is_ok_and(|name| certificate.verify_is_valid_for_subject_name(&name).is_ok())
         };
         let own = self.pins.hosts().iter().map(HostPolicy::host).filter(|host| is_for(host));
-        let mut names = own.cloned().collect::<BTreeSet<_>>();
+        let mut names = own.cloned().collect::<Vec<_>>();
         let listed =
             certificate.valid_dns_names().filter_map(|name| match name.strip_prefix('*') {
                 Some(parent) => HostName::parse(&format!("{ANY_LABEL}{parent}")).ok(),
                 None => HostName::parse(name).ok(),
             });
         names.extend(listed.filter(|name| self.pins.policy(name).is_some()));
+        names.sort();
+        names.dedup();
         Ok(names)
     }
 }
