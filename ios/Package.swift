@@ -24,16 +24,21 @@ let package = Package(
         .target(
             name: "Pinfold",
             dependencies: ["PinfoldBindings"],
-            resources: [.copy("PrivacyInfo.xcprivacy")]
+            resources: [.copy("PrivacyInfo.xcprivacy")],
+            swiftSettings: strict
         ),
-        .target(name: "PinfoldDebug", dependencies: ["Pinfold"]),
-        .executableTarget(name: "PinfoldBench", dependencies: ["Pinfold"]),
-        .executableTarget(name: "PinfoldDemo", dependencies: ["Pinfold"]),
+        .target(name: "PinfoldDebug", dependencies: ["Pinfold"], swiftSettings: strict),
+        .executableTarget(name: "PinfoldBench", dependencies: ["Pinfold"], swiftSettings: strict),
+        .executableTarget(name: "PinfoldDemo", dependencies: ["Pinfold"], swiftSettings: strict),
         .testTarget(
-            name: "PinfoldTests", dependencies: ["Pinfold", "PinfoldBindings", "PinfoldDebug"]),
+            name: "PinfoldTests", dependencies: ["Pinfold", "PinfoldBindings", "PinfoldDebug"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
+
+/// A warning in a source of our own is an error; those that UniFFI writes are not.
+var strict: [SwiftSetting] { [.unsafeFlags(["-warnings-as-errors"])] }
 
 /// Where libpinfold is.
 var folder: String {

@@ -14,6 +14,7 @@ let package = Package(
             dependencies: [.product(name: "Pinfold", package: "ios")],
             path: "Sample",
             exclude: ["ContentView.swift", "SampleApp.swift"],
+            swiftSettings: strict,
             // Swift 6.0's libswiftObservation lacks a function that it calls before it gives up:
             // https://github.com/swiftlang/swift/issues/75670
             linkerSettings: [
@@ -21,7 +22,12 @@ let package = Package(
                     ["-Xlinker", "--allow-shlib-undefined"], .when(platforms: [.linux]))
             ]
         ),
-        .testTarget(name: "SampleTests", dependencies: ["Sample"], path: "SampleTests"),
+        .testTarget(
+            name: "SampleTests", dependencies: ["Sample"], path: "SampleTests",
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
+
+/// Warnings are errors.
+var strict: [SwiftSetting] { [.unsafeFlags(["-warnings-as-errors"])] }

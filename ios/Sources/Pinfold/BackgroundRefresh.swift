@@ -27,10 +27,11 @@ extension PinSetUpdater {
     extension PinSetUpdater {
         /// Has the system run ``refreshIfDue()`` while the app is in the background: registers the
         /// job, and plans it anew each time that it has run. To be called before the app has
-        /// finished launching; the first run is planned by ``scheduleBackgroundRefresh(_:)``.
+        /// finished launching, and once for each identifier in a process: the system ends the app
+        /// otherwise. The first run is planned by ``scheduleBackgroundRefresh(_:)``.
         ///
         /// - Parameter identifier: The job's, which `BGTaskSchedulerPermittedIdentifiers` in
-        ///   Info.plist has to name.
+        ///   Info.plist has to name, beside `fetch` under `UIBackgroundModes`.
         /// - Returns: Whether it is registered; not where Info.plist does not name it.
         @available(iOSApplicationExtension, unavailable)
         @discardableResult

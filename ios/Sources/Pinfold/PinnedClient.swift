@@ -15,8 +15,8 @@ internal import PinfoldBindings
 /// Cancelling the task of a request closes its connection at once, and the request throws
 /// `CancellationError`; a task that is cancelled already does not connect at all.
 ///
-/// On Apple's systems its idle connections are closed when the device's network changes, and
-/// outcomes, without anything that was sent or received, go to the system's log under the subsystem
+/// On Apple's systems its idle connections are closed where the preferred interface or its gateway
+/// becomes another one, or there is no network; and outcomes, without anything that was sent or received, go to the system's log under the subsystem
 /// `dev.pinfold`.
 public final class PinnedClient: Sendable {
     private let client: Client
@@ -181,6 +181,11 @@ public final class PinnedClient: Sendable {
         } catch {
             throw PinfoldError(thrown: error)
         }
+    }
+
+    /// The names in a certificate (DER) for which an entry of the pin set holds.
+    func pinnedNames(in certificate: Data) throws(PinfoldError) -> [String] {
+        try PinfoldError.translating { try client.pinnedNames(certificate: certificate) }
     }
 
     /// Ends every request and closes every connection; they and later requests fail with

@@ -19,15 +19,39 @@ final class SessionDecisions: @unchecked Sendable {
 
     private let client: PinnedClient
     private let onDecision: (@Sendable (Explanation) -> Void)?
+    private let now: @Sendable () -> Date
     private let renewals = Renewals()
     private let lock = NSLock()
-    private var refusals: [String: PinfoldError] = [:]
+    /// The latest last.
+    private var refusals: [Refusal] = []
     /// Redirects may lead anywhere.
     private static let maxRefusals = 64
+    /// A session reports an error at once. What it cancels later, somebody else has cancelled.
+    private static let explains: TimeInterval = 30
 
-    init(_ client: PinnedClient, onDecision: (@Sendable (Explanation) -> Void)? = nil) {
+    /// Why something was refused.
+    private struct Refusal {
+        let host: String
+        /// What was refused: a server's certificate, a proxy's, or a redirect of a task.
+        let kind: Kind
+        let error: PinfoldError
+        let at: Date
+
+        enum Kind: Equatable {
+            case server
+            case proxy
+            case redirect(task: Int?)
+        }
+    }
+
+    init(
+        _ client: PinnedClient,
+        onDecision: (@Sendable (Explanation) -> Void)? = nil,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
         self.client = client
         self.onDecision = onDecision
+        self.now = now
     }
 
     /// The decision about a certificate.
@@ -41,57 +65,103 @@ final class SessionDecisions: @unchecked Sendable {
         // URLs have IPv6 addresses in brackets, certificates have them without.
         let host = host.trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
         do {
-            var told = try await client.explain(host: host, chain: chain)
+            var told = try await judge(host, isProxy, chain)
             if case .pinMismatch = told.error, await renewals.renew(client.updater) {
-                told = try await client.explain(host: host, chain: chain)
+                told = try await judge(host, isProxy, chain)
             }
             // Nobody pins a proxy that does not say so: of what passes through it, it sees nothing.
             if isProxy, told.verdict == .notPinned { return .useIfTrusted }
             onDecision?(told)
             guard told.isAllowed else {
-                let unknown = PinfoldError.internal(message: "refused without a reason")
-                return refuse(told.error ?? unknown, host: host)
+                throw told.error ?? .internal(message: "refused without a reason")
             }
-            forget(host)
+            allowed(host)
             client.log?.write(Log.Line(session: told))
             let isOurs = Self.isTrustOurs(told, usesSystemRoots: client.usesSystemRoots)
             return isOurs ? .use : .useIfTrusted
         } catch {
-            return refuse(PinfoldError(thrown: error), host: host)
+            refused(host, isProxy ? .proxy : .server, PinfoldError(thrown: error))
+            return .refuse
         }
     }
 
+    /// The decision about the host. Where that allows the connection, the session may use it for all
+    /// the other names of the certificate, too, and does not ask again (RFC 9113 §9.1.1): so it is
+    /// the decision about one of these if that refuses.
+    private func judge(
+        _ host: String,
+        _ isProxy: Bool,
+        _ chain: [Data]
+    ) async throws -> Explanation {
+        let told = try await client.explain(host: host, chain: chain)
+        guard told.isAllowed, !isProxy, let certificate = chain.first else { return told }
+        for name in try client.pinnedNames(in: certificate) where name != told.host {
+            let other = try await client.explain(host: name, chain: chain)
+            guard other.isAllowed else { return other }
+        }
+        return told
+    }
+
     /// Whether a redirect may be followed: not from TLS to what has none.
-    func follows(from old: URL?, to new: URL?) -> Bool {
+    ///
+    /// - Parameters:
+    ///   - old: What redirects.
+    ///   - new: Where it leads.
+    ///   - task: The task's identifier, where it is known.
+    /// - Returns: Whether it may.
+    func follows(from old: URL?, to new: URL?, task: Int? = nil) -> Bool {
         guard let old, old.scheme?.lowercased() == "https" else { return true }
         if new?.scheme?.lowercased() == "https" { return true }
         let host = old.host ?? ""
         let message = "\(host) redirected to what is not HTTPS"
-        _ = refuse(.insecureRedirect(host: host, message: message), host: host)
+        refused(host, .redirect(task: task), .insecureRedirect(host: host, message: message))
         return false
     }
 
     /// The error for what a session reports. It says "cancelled" for every connection that was
     /// refused.
-    func cause(of error: any Error, at url: URL?) -> any Error {
+    ///
+    /// - Parameters:
+    ///   - error: What it reports.
+    ///   - url: What the task has asked for last.
+    ///   - task: The task's identifier, where it is known: then it is not another task's redirect.
+    /// - Returns: Why it was cancelled, where that is known, else the error itself.
+    func cause(of error: any Error, at url: URL?, task: Int? = nil) -> any Error {
         guard let failed = error as? URLError,
-            [.cancelled, .userCancelledAuthentication].contains(failed.code),
-            let host = (failed.failingURL ?? url)?.host
+            [.cancelled, .userCancelledAuthentication].contains(failed.code)
         else { return error }
-        return lock.withLock { refusals[Self.key(host)] } ?? error
-    }
-
-    private func refuse(_ error: PinfoldError, host: String) -> Answer {
-        client.log?.write(Log.Line(session: error))
-        lock.withLock {
-            if refusals.count >= Self.maxRefusals { _ = refusals.popFirst() }
-            refusals[Self.key(host)] = error
+        let hosts = [failed.failingURL, url].compactMap { ($0?.host).map(Self.key) }
+        let now = now()
+        return lock.withLock {
+            let refusal = refusals.last { refusal in
+                guard abs(now.timeIntervalSince(refusal.at)) < Self.explains else { return false }
+                return switch refusal.kind {
+                case .server: hosts.contains(refusal.host)
+                case .redirect(let other):
+                    hosts.contains(refusal.host) && (task == nil || other == nil || task == other)
+                // The error names the server behind it.
+                case .proxy: true
+                }
+            }
+            return refusal?.error ?? error
         }
-        return .refuse
     }
 
-    private func forget(_ host: String) {
-        lock.withLock { refusals[Self.key(host)] = nil }
+    private func refused(_ host: String, _ kind: Refusal.Kind, _ error: PinfoldError) {
+        client.log?.write(Log.Line(session: error))
+        let refusal = Refusal(host: Self.key(host), kind: kind, error: error, at: now())
+        lock.withLock {
+            refusals.removeAll { $0.host == refusal.host && $0.kind == kind }
+            refusals = refusals.suffix(Self.maxRefusals - 1) + [refusal]
+        }
+    }
+
+    /// Forgets why its certificate was refused before.
+    private func allowed(_ host: String) {
+        let host = Self.key(host)
+        lock.withLock {
+            refusals.removeAll { $0.host == host && [.server, .proxy].contains($0.kind) }
+        }
     }
 
     /// Whether the decision rests on other authorities than the system's.
@@ -110,18 +180,21 @@ final class SessionDecisions: @unchecked Sendable {
 
 /// Has a newer pin set looked for after a mismatch, as ``PinnedClient`` does before it gives up: once
 /// a minute, 20 times a day, and for 5 seconds.
-private actor Renewals {
+actor Renewals {
     private var begun: [Date] = []
     private var running: Task<Bool, Never>?
+    private var hasRenewed = false
 
-    /// Whether a server has said what is newest, so that there may be another pin set now.
+    /// Whether a server has said what is newest, so that there may be another pin set now. Where it
+    /// is too early to ask again, what was said last holds: another connection may have asked while
+    /// this one was being judged.
     func renew(_ updater: PinSetUpdater?) async -> Bool {
         guard let updater else { return false }
         if let running { return await running.value }
         let now = Date()
         begun.removeAll { now.timeIntervalSince($0) > 86_400 }
         let isRecent = begun.last.map { now.timeIntervalSince($0) < 60 } ?? false
-        guard !isRecent, begun.count < 20 else { return false }
+        guard !isRecent, begun.count < 20 else { return hasRenewed }
         begun.append(now)
         let fetch = Task { try? await updater.refresh() }
         let limit = Task {
@@ -135,6 +208,7 @@ private actor Renewals {
         }
         running = task
         defer { running = nil }
-        return await task.value
+        hasRenewed = await task.value
+        return hasRenewed
     }
 }

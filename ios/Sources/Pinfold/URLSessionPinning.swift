@@ -15,18 +15,25 @@
     /// }
     /// ```
     ///
-    /// An app whose sessions have a delegate of their own calls
-    /// ``answer(_:completionHandler:)`` from there, and ``follows(_:to:)`` for redirects.
+    /// It has to be the session's delegate: as a task's it pins nothing, because a connection belongs
+    /// to the session, and any task may open it. An app whose sessions have a delegate of their own
+    /// calls ``answer(_:completionHandler:)`` from there, and ``follows(_:to:task:)`` for redirects.
     ///
     /// A connection that the client would refuse is closed before a byte of a request has left.
     /// Whatever cannot be judged is refused as well. Where the client relies on the system's
     /// authorities, the system has the last word, as if there were no delegate: so this never allows
-    /// what was forbidden without it. For authorities and pins of an entry's own App Transport
-    /// Security wants an exception in Info.plist.
+    /// what was forbidden without it. For other authorities (``Trust/privateCa``,
+    /// ``PinnedClient/Configuration/roots``) and for ``Trust/pinOnly``, App Transport Security wants
+    /// `NSExceptionAllowsInsecureHTTPLoads` for the host in Info.plist.
     ///
-    /// A session asks for new connections alone. After a pin was withdrawn, make a new session: what
-    /// the old one has open, and TLS sessions that it resumes, it uses without asking. ``PinnedClient``
-    /// does not have that gap.
+    /// Over HTTP/2 a session uses a connection for every name of its certificate, and asks for the
+    /// first alone. So the certificate has to be right for each of its names that the pin set has an
+    /// entry for.
+    ///
+    /// A session asks for new connections alone. After each ``UpdateEvent/updated(_:)`` end it by
+    /// `invalidateAndCancel()` and make a new one. TLS sessions may be resumed all the same, without a
+    /// question, also some that an unpinned session of the app has made. ``PinnedClient`` has no
+    /// such gap.
     public final class URLSessionPinning: NSObject, URLSessionTaskDelegate, Sendable {
         private let decisions: SessionDecisions
 
@@ -80,9 +87,14 @@
         /// - Parameters:
         ///   - response: The redirect.
         ///   - request: What would come next.
-        /// - Returns: Whether it may.
-        public func follows(_ response: HTTPURLResponse, to request: URLRequest) -> Bool {
-            decisions.follows(from: response.url, to: request.url)
+        ///   - task: The task, so that ``cause(of:task:)`` takes it for no other's.
+        /// - Returns: Whether it may. If not, cancel the task.
+        public func follows(
+            _ response: HTTPURLResponse,
+            to request: URLRequest,
+            task: URLSessionTask? = nil
+        ) -> Bool {
+            decisions.follows(from: response.url, to: request.url, task: task?.taskIdentifier)
         }
 
         /// Why a connection was refused, where that is behind an error of a session, which says
@@ -91,10 +103,11 @@
         /// - Parameters:
         ///   - error: What the session or the task reports.
         ///   - task: The task, where it is known.
-        /// - Returns: The ``PinfoldError`` of the latest refusal for the error's host, or else the
-        ///   error itself.
+        /// - Returns: The ``PinfoldError`` of the latest refusal for the error's host within the last
+        ///   30 seconds, or else the error itself.
         public func cause(of error: any Error, task: URLSessionTask? = nil) -> any Error {
-            decisions.cause(of: error, at: (task?.currentRequest ?? task?.originalRequest)?.url)
+            let url = (task?.currentRequest ?? task?.originalRequest)?.url
+            return decisions.cause(of: error, at: url, task: task?.taskIdentifier)
         }
 
         /// Calls ``answer(_:completionHandler:)``.
@@ -108,7 +121,8 @@
             answer(challenge, completionHandler: completionHandler)
         }
 
-        /// Calls ``answer(_:completionHandler:)``: a task may have this as a delegate of its own.
+        /// Calls ``answer(_:completionHandler:)``. Only sessions whose delegate has no method of their
+        /// own for it call this; a task's delegate alone pins nothing.
         public func urlSession(
             _ session: URLSession,
             task: URLSessionTask,
@@ -120,7 +134,7 @@
             answer(challenge, completionHandler: completionHandler)
         }
 
-        /// Cancels the task where ``follows(_:to:)`` says no.
+        /// Cancels the task where ``follows(_:to:task:)`` says no.
         public func urlSession(
             _ session: URLSession,
             task: URLSessionTask,
@@ -128,7 +142,7 @@
             newRequest request: URLRequest,
             completionHandler: @escaping @Sendable (URLRequest?) -> Void
         ) {
-            if follows(response, to: request) { return completionHandler(request) }
+            if follows(response, to: request, task: task) { return completionHandler(request) }
             task.cancel()
             completionHandler(nil)
         }

@@ -22,8 +22,9 @@ extension PinSet {
         /// of the app, and the updates of its pin sets, are as they were. Responses say
         /// `Pinning.off`.
         ///
-        /// In a release build this does not exist: what uses it does not compile. Where a debug
-        /// build was signed for anybody but developers, it throws.
+        /// In a release build this does not exist: what uses it does not compile. Xcode builds packages
+        /// as debug only where the configuration's name begins with "Debug". Where a debug build was
+        /// signed for anybody but developers, it throws.
         ///
         /// - Parameters:
         ///   - hosts: Names and IP addresses, for instance those of the app's own pin set.
@@ -51,7 +52,8 @@ extension PinSet {
                 })
         }
     #else
-        /// Not in release builds.
+        /// Not in release builds. Xcode builds packages as such wherever the configuration's name does
+        /// not begin with "Debug".
         @available(
             *, unavailable,
             message: "PinfoldDebug is not for release builds: put this into #if DEBUG"

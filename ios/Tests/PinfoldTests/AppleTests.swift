@@ -29,7 +29,7 @@ import Testing
                 let result = try run(command + flags + sources)
                 #expect(result.status == 0, "\(result.output)")
             }
-            for name in ["BackgroundTasks", "Network", "Security", "os"] {
+            for name in ["BackgroundTasks", "Network", "Security", "SwiftUI", "os"] {
                 try compile(
                     name, [Self.package.appendingPathComponent("sdk/swift/\(name).swift").path])
             }
@@ -38,6 +38,10 @@ import Testing
             let samples = modules.path("Samples.swift")
             try Data(appleSamples().utf8).write(to: URL(fileURLWithPath: samples))
             try compile("Samples", [samples], strict)
+            let tests = Self.package.appendingPathComponent("Tests/PinfoldTests").path
+            try compile(
+                "Tests", ["\(tests)/URLSessionTests.swift", "\(tests)/Support/Testkit.swift"],
+                strict)
         }
 
         /// The samples of the documentation that only Apple's systems compile.
@@ -45,17 +49,21 @@ import Testing
             let file = URL(fileURLWithPath: #filePath)
                 .deletingLastPathComponent().appendingPathComponent("DocumentationTests.swift")
             let text = try String(contentsOf: file, encoding: .utf8)
-            let parts = text.components(separatedBy: "\n#if canImport(Security)\n")
-            let branch = try #require(parts.last).components(separatedBy: "\n#endif")[0]
+            func branch(_ condition: String) throws -> String {
+                let parts = text.components(separatedBy: "\n#if \(condition)\n")
+                return try #require(parts.last).components(separatedBy: "\n#endif")[0]
+            }
             return """
                 import Foundation
                 import Pinfold
                 import Security
+                import SwiftUI
                 struct DocumentationTests {
                     func show(_ text: String) {}
                     func report(_ text: String) {}
                 }
-                \(branch)
+                \(try branch("canImport(Security)"))
+                \(try branch("os(iOS)"))
                 """
         }
 

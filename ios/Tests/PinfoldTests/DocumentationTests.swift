@@ -253,7 +253,7 @@ struct DocumentationTests {
         }
     }
 
-    final class ExampleDelegate: NSObject, URLSessionDelegate {
+    final class ExampleDelegate: NSObject, URLSessionTaskDelegate {
         let pinning: URLSessionPinning
 
         init(pinning: URLSessionPinning) {
@@ -268,6 +268,21 @@ struct DocumentationTests {
             ) -> Void
         ) {
             pinning.answer(challenge, completionHandler: completionHandler)
+        }
+
+        func urlSession(
+            _ session: URLSession,
+            task: URLSessionTask,
+            willPerformHTTPRedirection response: HTTPURLResponse,
+            newRequest request: URLRequest,
+            completionHandler: @escaping @Sendable (URLRequest?) -> Void
+        ) {
+            if pinning.follows(response, to: request, task: task) {
+                completionHandler(request)
+            } else {
+                task.cancel()
+                completionHandler(nil)
+            }
         }
     }
 #endif

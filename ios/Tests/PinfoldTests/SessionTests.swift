@@ -192,6 +192,10 @@ struct SessionTests {
         let path = try kit.chain("backend", "intermediate")
         _ = await decisions.answer(host: Testkit.host, isProxy: false, chain: path)
         #expect(code(cancelled(url)) == nil)
+        // Where the session names something else, what the task has asked for.
+        _ = await decisions.answer(host: Testkit.host, isProxy: false, chain: other)
+        #expect(code(cancelled("https://www.example.test/"), at: url) == "pin_mismatch")
+        _ = await decisions.answer(host: Testkit.host, isProxy: false, chain: path)
         // However many hosts there are, the latest is among the few that are remembered.
         let hosts = (0..<200).map { "host\($0).example.test" }
         for host in hosts {
@@ -199,6 +203,63 @@ struct SessionTests {
             #expect(code(cancelled("https://\(host)/")) == "host_not_pinned")
         }
         #expect(hosts.filter { code(cancelled("https://\($0)/")) != nil }.count == 64)
+    }
+
+    @Test("a refusal explains no cancellation that comes later")
+    func stale() async throws {
+        let clock = Clock()
+        let decisions = SessionDecisions(try kit.client(), now: { clock.now })
+        let other = try kit.chain("interceptor", "other_root")
+        _ = await decisions.answer(host: Testkit.host, isProxy: false, chain: other)
+        let url = "https://api.example.test/v1"
+        func code() -> String? {
+            (decisions.cause(of: cancelled(url), at: nil) as? PinfoldError)?.code
+        }
+        #expect(code() == "pin_mismatch")
+        clock.now += 29
+        #expect(code() == "pin_mismatch")
+        clock.now += 1
+        #expect(code() == nil)
+        // The user has set it back.
+        clock.now -= 3600
+        #expect(code() == nil)
+    }
+
+    final class Clock: @unchecked Sendable {
+        var now = Date()
+    }
+
+    @Test("a proxy's refusal is behind the error for the server that it leads to")
+    func proxyCause() async throws {
+        let decisions = try decisions()
+        let other = try kit.chain("interceptor", "other_root")
+        _ = await decisions.answer(host: Testkit.host, isProxy: true, chain: other)
+        func code() -> String? {
+            let error = cancelled("https://www.example.test/")
+            return (decisions.cause(of: error, at: nil) as? PinfoldError)?.code
+        }
+        #expect(code() == "pin_mismatch")
+        let path = try kit.chain("backend", "intermediate")
+        _ = await decisions.answer(host: Testkit.host, isProxy: true, chain: path)
+        #expect(code() == nil)
+    }
+
+    @Test("one task's redirect does not explain that another was cancelled")
+    func redirectCause() async throws {
+        let decisions = try decisions()
+        let url = "https://api.example.test/v1"
+        _ = decisions.follows(
+            from: URL(string: url), to: URL(string: "http://api.example.test/"), task: 1)
+        func code(_ task: Int?) -> String? {
+            (decisions.cause(of: cancelled(url), at: nil, task: task) as? PinfoldError)?.code
+        }
+        #expect(code(1) == "insecure_redirect")
+        #expect(code(2) == nil)
+        #expect(code(nil) == "insecure_redirect")
+        // A good certificate of the host says nothing about the redirect.
+        let path = try kit.chain("backend", "intermediate")
+        _ = await decisions.answer(host: Testkit.host, isProxy: false, chain: path)
+        #expect(code(1) == "insecure_redirect")
     }
 
     @Test("a redirect away from HTTPS is not followed, and is told")
@@ -232,6 +293,23 @@ struct SessionTests {
         try await kit.sign(3, "interceptor")
         #expect(await decisions.answer(host: Testkit.host, isProxy: false, chain: other) == .refuse)
         #expect(try await kit.fetches() == before)
+    }
+
+    @Test("a connection judged before the renewal that another one began is judged again after it")
+    func renewedMeanwhile() async throws {
+        let updater = try kit.updater(await kit.embedded(1, "backend"))
+        let renewals = Renewals()
+        #expect(await !renewals.renew(nil))
+        try await kit.sign(2, "rotated")
+        #expect(await renewals.renew(updater))
+        let fetches = try await kit.fetches()
+        #expect(await renewals.renew(updater))
+        #expect(try await kit.fetches() == fetches)
+        // Where none could be had, there is nothing to judge again by.
+        let unlucky = Renewals()
+        try await kit.publish(Data("rubbish".utf8))
+        #expect(await !unlucky.renew(updater))
+        #expect(await !unlucky.renew(updater))
     }
 
     @Test("what only reports is allowed, and told")

@@ -17,6 +17,7 @@ final class Model {
     private let client: PinnedClient
     private let requests: PinnedClient.Configuration
     private var lastEvent: UpdateEvent?
+    private let told: AsyncStream<UpdateEvent>.Continuation
 
     /// - Parameters:
     ///   - embedded: What `pinfold embed` has written.
@@ -30,19 +31,24 @@ final class Model {
     ) throws(PinfoldError) {
         let (events, told) = AsyncStream.makeStream(
             of: UpdateEvent.self, bufferingPolicy: .bufferingNewest(1))
+        self.told = told
         var updates = updates
         updates.onEvent = { told.yield($0) }
         updater = try PinSetUpdater(embedded: embedded, configuration: updates)
         client = try PinnedClient(updater: updater, configuration: requests)
         self.requests = requests
         showStatus()
-        // The updater holds the other end, so this ends with it.
+        // Until the other end is finished below.
         Task { [weak self] in
             for await event in events {
                 self?.lastEvent = event
                 self?.showStatus()
             }
         }
+    }
+
+    deinit {
+        told.finish()
     }
 
     /// Sends a request to ``url``, and shows what became of it.

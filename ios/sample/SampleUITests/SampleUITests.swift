@@ -101,6 +101,9 @@ final class SampleUITests: XCTestCase {
         let field = app.textFields["url"]
         // Its right end, so that what is there is to the left.
         field.coordinate(withNormalizedOffset: CGVector(dx: 0.95, dy: 0.5)).tap()
+        let focus = NSPredicate(format: "identifier == 'url' AND hasKeyboardFocus == true")
+        let focused = app.textFields.matching(focus).firstMatch
+        XCTAssert(focused.waitForExistence(timeout: 60), "the field takes no text")
         let there = (field.value as? String)?.count ?? 0
         let delete = XCUIKeyboardKey.delete.rawValue
         field.typeText(String(repeating: delete, count: there) + url)
