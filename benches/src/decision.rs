@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use pinfold_core::pin::{HostSpec, PinAt, PinSetSpec, PinSpec};
-use pinfold_core::tls::{
+use pinfold_core::verify::{
     CertificateIdentity, PinningVerifier, PlatformTrust, TrustQuestion, TrustedPath,
 };
 use pinfold_core::{PinSet, Roots, UntrustedReason};

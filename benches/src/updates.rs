@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use pinfold_core::pinset::{
-    Bundle, Embedded, PinSetUpdater, Refreshed, Root, Signature, State, accept,
-};
+use pinfold_core::pinset::{Bundle, Embedded, Root, Signature, State, accept};
+use pinfold_core::update::{PinSetUpdater, Refreshed};
 use pinfold_core::{Client, PinSet, Roots};
 
 use crate::{Contender, HOST, Place, contender};

@@ -1,7 +1,7 @@
 //! The whole decision as data.
 
 use pinfold_core::pin;
-use pinfold_core::tls::{ChoiceReason, Explanation as Core, PolicyChoice as Policy};
+use pinfold_core::verify::{ChoiceReason, Explanation as Core, PolicyChoice as Policy};
 
 use crate::failure::Failure;
 use crate::interception::Interception;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use pinfold_core::UntrustedReason;
-use pinfold_core::tls::{TrustQuestion, TrustedPath as Path};
+use pinfold_core::verify::{TrustQuestion, TrustedPath as Path};
 
 /// What judges chains on this platform.
 #[uniffi::export(with_foreign)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pinfold_core::pinset;
+use pinfold_core::{pinset, update};
 
 use crate::client::{ConnectTo, Roots, guarded};
 use crate::failure::PinfoldFailure;
@@ -182,7 +182,7 @@ pub enum UpdateEvent {
 
 /// Keeps a signed pin set up to date.
 #[derive(Debug, uniffi::Object)]
-pub struct PinSetUpdater(pub(crate) pinset::PinSetUpdater);
+pub struct PinSetUpdater(pub(crate) update::PinSetUpdater);
 
 #[uniffi::export]
 impl PinSetUpdater {
@@ -195,7 +195,7 @@ impl PinSetUpdater {
         listener: Option<Arc<dyn UpdateListener>>,
         managed: Option<Arc<dyn ManagedConfiguration>>,
     ) -> Result<Arc<Self>, PinfoldFailure> {
-        let mut builder = pinset::PinSetUpdater::builder(&settings.embedded)
+        let mut builder = update::PinSetUpdater::builder(&settings.embedded)
             .roots(settings.roots.with_trust(trust)?);
         if let Some(directory) = settings.directory {
             builder = builder.directory(directory);
@@ -253,7 +253,7 @@ impl pinfold_core::pin::ManagedConfiguration for Managed {
     }
 }
 
-fn failing<T>(work: impl FnOnce() -> Result<T, pinset::UpdateError>) -> Result<T, PinSetFailure> {
+fn failing<T>(work: impl FnOnce() -> Result<T, update::UpdateError>) -> Result<T, PinSetFailure> {
     let failure = match guarded(|| Ok(work())) {
         Ok(Ok(done)) => return Ok(done),
         Ok(Err(error)) => error.into(),
@@ -264,20 +264,20 @@ fn failing<T>(work: impl FnOnce() -> Result<T, pinset::UpdateError>) -> Result<T
     Err(PinSetFailure::Failed { failure })
 }
 
-impl From<pinset::Refreshed> for Refreshed {
-    fn from(refreshed: pinset::Refreshed) -> Self {
+impl From<update::Refreshed> for Refreshed {
+    fn from(refreshed: update::Refreshed) -> Self {
         match refreshed {
-            pinset::Refreshed::Updated => Self::Updated,
-            pinset::Refreshed::Unchanged => Self::Unchanged,
+            update::Refreshed::Updated => Self::Updated,
+            update::Refreshed::Unchanged => Self::Unchanged,
         }
     }
 }
 
-impl From<pinset::UpdateError> for UpdateFailure {
-    fn from(error: pinset::UpdateError) -> Self {
+impl From<update::UpdateError> for UpdateFailure {
+    fn from(error: update::UpdateError) -> Self {
         let place = match &error {
-            pinset::UpdateError::Unavailable(_) => None,
-            pinset::UpdateError::Rejected(rejection) => Some(rejection.place.clone()),
+            update::UpdateError::Unavailable(_) => None,
+            update::UpdateError::Rejected(rejection) => Some(rejection.place.clone()),
         };
         Self { code: error.code().to_owned(), place, message: error.to_string() }
     }
@@ -299,8 +299,8 @@ impl From<pinset::Freshness> for Freshness {
     }
 }
 
-impl From<pinset::PinSetStatus> for PinSetStatus {
-    fn from(status: pinset::PinSetStatus) -> Self {
+impl From<update::PinSetStatus> for PinSetStatus {
+    fn from(status: update::PinSetStatus) -> Self {
         Self {
             order: status.order.into(),
             freshness: status.freshness.into(),
@@ -313,13 +313,13 @@ impl From<pinset::PinSetStatus> for PinSetStatus {
     }
 }
 
-impl From<&pinset::UpdateEvent> for UpdateEvent {
-    fn from(event: &pinset::UpdateEvent) -> Self {
-        use pinset::UpdateEvent as Event;
+impl From<&update::UpdateEvent> for UpdateEvent {
+    fn from(event: &update::UpdateEvent) -> Self {
+        use update::UpdateEvent as Event;
         match event.clone() {
             Event::Updated { order } => Self::Updated { order: order.into() },
             Event::Rejected { url, rejection } => {
-                Self::Rejected { url, failure: pinset::UpdateError::Rejected(rejection).into() }
+                Self::Rejected { url, failure: update::UpdateError::Rejected(rejection).into() }
             }
             Event::Unavailable { reason } => Self::Unavailable { reason },
             Event::Store { reason } => Self::Store { reason },

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use pinfold_core::pin::Outcome;
-use pinfold_core::pinset::{PinSetUpdater, UpdateEvent};
+use pinfold_core::update::{PinSetUpdater, UpdateEvent};
 use pinfold_core::{Client, ClientBuilder, Error, Method, PinSet, Request, Response, Roots};
 use serde_json::{Value, json};
 

@@ -123,7 +123,7 @@ pub(crate) fn time_or_now(option: &str, text: Option<&str>) -> Result<u64, Failu
 }
 
 fn der_item(path: &str, der: Vec<u8>) -> Result<Item, Failure> {
-    use pinfold_core::tls::{CertificateIdentity, pin_of_public_key, pin_of_request};
+    use pinfold_core::verify::{CertificateIdentity, pin_of_public_key, pin_of_request};
     if CertificateIdentity::read(&der, path).is_ok() {
         Ok(Item::Certificate(der))
     } else if pin_of_request(&der).is_some() {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 use pinfold_core::pin::{CertSha256, SpkiSha256};
-use pinfold_core::tls::{CertificateIdentity, pin_of_public_key, pin_of_request};
+use pinfold_core::verify::{CertificateIdentity, pin_of_public_key, pin_of_request};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;

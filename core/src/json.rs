@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::Deserialize;
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor,
@@ -17,7 +19,7 @@ use serde::de::{
 };
 
 use crate::name::printable;
-use crate::pinset::{Cause, Rejection};
+use crate::rejection::{Cause, Rejection};
 use crate::time::parse_rfc3339_utc;
 
 /// The largest integer that every JSON reader keeps exactly (RFC 7493 §2.2).
@@ -258,6 +260,19 @@ impl<'a> Node<'a> {
             return Err(self.wrong("empty, or with a control character"));
         }
         Ok(text)
+    }
+
+    /// Canonical, padded base64 in one of the two alphabets (RFC 4648 §4 and §5), without white
+    /// space, of at most `limit` bytes.
+    pub(crate) fn base64(&self, limit: usize) -> Result<Vec<u8>, Rejection> {
+        let text = self.text()?;
+        let bytes = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text));
+        let bytes = bytes.map_err(|_| self.wrong("not canonical base64 with padding"))?;
+        if bytes.len() > limit {
+            let reason = format!("{} bytes where {limit} are allowed", bytes.len());
+            return Err(self.rejected(Cause::TooLarge, reason));
+        }
+        Ok(bytes)
     }
 
     pub(crate) fn flag(&self) -> Result<bool, Rejection> {

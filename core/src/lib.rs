@@ -12,32 +12,38 @@
 //! # }
 //! ```
 //!
-//! The crate is laid out as a request flows: [`pin`] is the policy and the pure decision, [`tls`]
-//! is everything that touches the handshake, [`interception`] says who is in the middle, [`client`] is
-//! HTTP. [`Error`] is one closed set of stable codes, the same in Rust, Kotlin and Swift.
+//! The crate is laid out as a request flows: [`pin`] is the policy and the pure decision, [`verify`]
+//! judges certificates, [`interception`] says who is in the middle, [`client`] is HTTP; [`pinset`] is
+//! the signed pin set, and [`update`] keeps it up to date. [`Error`] is one closed set of stable codes, the same in Rust, Kotlin and Swift.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod call;
 mod cancel;
 pub mod client;
+mod clock;
 mod der;
 pub mod error;
 pub mod interception;
 mod json;
 mod name;
+mod net;
 pub mod pin;
 pub mod pinset;
+mod rejection;
 mod time;
-pub mod tls;
+pub mod update;
+pub mod verify;
 
 pub use cancel::CancelToken;
 pub use client::{Client, ClientBuilder, Method, Request, Response};
+pub use clock::{Clock, SystemClock};
 pub use error::{CertificateFacts, Error, TimeoutPhase, UntrustedReason};
 pub use interception::InterceptionReport;
 pub use pin::{PinSet, SpkiSha256};
 pub use time::{format_rfc3339_utc, parse_rfc3339_utc};
-pub use tls::{Explanation, PlatformTrust, Roots};
+pub use verify::{Explanation, PlatformTrust, Roots};
 
 /// The README's Rust is compiled with the documentation tests.
 #[cfg(doctest)]

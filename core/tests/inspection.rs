@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use common::*;
 use pinfold_core::pin::{ManagedConfiguration, Outcome};
-use pinfold_core::pinset::{PinSetUpdater, UpdateEvent};
-use pinfold_core::tls::{TrustQuestion, TrustedPath};
+use pinfold_core::update::{PinSetUpdater, UpdateEvent};
+use pinfold_core::verify::{TrustQuestion, TrustedPath};
 use pinfold_core::{Client, PlatformTrust, Roots, UntrustedReason};
 use pinfold_testkit::{Owner, Testkit};
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pinfold_core::pin::{Decision, HostSpec, Mode, PinAt, PinSetSpec, PinSpec, Trust};
-use pinfold_core::tls::CertificateIdentity;
+use pinfold_core::verify::CertificateIdentity;
 use pinfold_core::{Client, Error, Explanation, PinSet, Roots, SpkiSha256, parse_rfc3339_utc};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use pinfold_core::Roots;
-use pinfold_core::pinset::{PinSetUpdater, PinSetUpdaterBuilder, Refreshed, UpdateError};
+use pinfold_core::update::{PinSetUpdater, PinSetUpdaterBuilder, Refreshed, UpdateError};
 use pinfold_testkit::Testkit;
 use serde_json::{Value, json};
 

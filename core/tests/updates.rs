@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use common::*;
 use pinfold_core::pin::{HostName, Mode};
-use pinfold_core::pinset::{
+use pinfold_core::update::{
     PinSetUpdater, PinSetUpdaterBuilder, Refreshed, UpdateError, UpdateEvent,
 };
 use pinfold_core::{CancelToken, Client, Error, Method, Request, Roots};

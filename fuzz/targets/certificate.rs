@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use pinfold_core::pin::Decision;
-use pinfold_core::tls::{CertificateIdentity, pin_of_public_key, pin_of_request};
+use pinfold_core::verify::{CertificateIdentity, pin_of_public_key, pin_of_request};
 use pinfold_core::{Client, PinSet, Roots};
 
 static ROOT: LazyLock<Vec<u8>> = LazyLock::new(|| pinfold_fuzz::authority().to_vec());

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use pinfold_core::tls::PinningVerifier;
+use pinfold_core::verify::PinningVerifier;
 use pinfold_core::{Error, PinSet, Roots, UntrustedReason};
 use rustls::client::danger::ServerCertVerifier;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use pinfold_core::Roots;
-use pinfold_core::pinset::PinSetUpdater;
+use pinfold_core::update::PinSetUpdater;
 use sha2::{Digest, Sha256};
 
 static EMBEDDED: &[u8] = include_bytes!("../../core/tests/data/pinset/golden/embedded.json");

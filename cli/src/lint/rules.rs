@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pinfold_core::format_rfc3339_utc;
+use pinfold_core::pin::is_public_root;
 use pinfold_core::pin::{HostName, Mode};
-use pinfold_core::tls::{check_certificate, is_public_root};
+use pinfold_core::verify::check_certificate;
 use serde_json::Value;
 
 use super::case::Case;

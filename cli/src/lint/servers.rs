@@ -6,7 +6,7 @@ use pinfold_core::pin::{
     CertSha256, Decision, HostName, HostPolicy, Mode, Pin, PinAt, PinDigest, PinState, SpkiSha256,
 };
 use pinfold_core::pinset::Document;
-use pinfold_core::tls::CertificateIdentity;
+use pinfold_core::verify::CertificateIdentity;
 use pinfold_core::{Client, Explanation, Roots};
 
 use super::DAY;

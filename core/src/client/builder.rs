@@ -9,8 +9,9 @@ use ureq::http::HeaderValue;
 
 use super::{Client, PinSource};
 use crate::error::Error;
+use crate::net::ConnectTo;
 use crate::pin::{HostName, PinSet};
-use crate::tls::{ConnectTo, Roots};
+use crate::verify::Roots;
 
 /// Longer than any request, short enough for every clock to add.
 pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
@@ -72,7 +73,7 @@ impl ClientBuilder {
         Self { pins, settings, connect_to: Vec::new() }
     }
 
-    pub(super) fn with_source(source: Arc<dyn PinSource>) -> Self {
+    pub(crate) fn with_source(source: Arc<dyn PinSource>) -> Self {
         let mut builder = Self::new(source.pins());
         builder.settings.source = Some(source);
         builder

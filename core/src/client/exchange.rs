@@ -13,13 +13,12 @@ use super::builder::Settings;
 use super::gzip::GzipDecoder;
 use super::request::Request;
 use super::response::Response;
+use crate::call::Call;
 use crate::cancel::CancelToken;
 use crate::error::{Error, TimeoutPhase};
+use crate::net::{Gate, LateResolver, PinnedConnector, Withdrawn};
 use crate::pin::{HostName, PinSet};
-use crate::tls::{
-    Call, Explanation, Gate, LateResolver, PinnedConnector, PinningVerifier, Refusal, SystemTrust,
-    Withdrawn, provider,
-};
+use crate::verify::{Explanation, PinningVerifier, Refusal, SystemTrust, provider};
 
 /// ureq's default buffers cost 512 KB a connection; these hold the largest head we send or take.
 const BUFFER: usize = 32 * 1024;

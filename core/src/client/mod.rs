@@ -20,9 +20,9 @@ pub(crate) use source::{Patience, PinSource, WeakClient};
 
 use crate::cancel::CancelToken;
 use crate::error::Error;
+use crate::net::Withdrawn;
 use crate::pin::{HostName, Mode, Outcome, PinSet};
-use crate::pinset::PinSetUpdater;
-use crate::tls::{Explanation, SystemTrust, Withdrawn};
+use crate::verify::{Explanation, SystemTrust};
 use builder::Settings;
 use exchange::{Generation, Limits, Retry};
 
@@ -53,11 +53,6 @@ impl Client {
     /// A client with settings of its own.
     pub fn builder(pins: PinSet) -> ClientBuilder {
         ClientBuilder::new(pins)
-    }
-
-    /// A client whose pin sets come over the air; see [`PinSetUpdater`].
-    pub fn builder_with(updater: &PinSetUpdater) -> ClientBuilder {
-        ClientBuilder::with_source(updater.source())
     }
 
     fn start(pins: PinSet, settings: Settings) -> Result<Self, Error> {
@@ -279,7 +274,7 @@ impl fmt::Debug for Client {
 /// `pins` for none any more.
 fn withdrawn(pins: PinSet) -> Withdrawn {
     Box::new(move |verdict| {
-        if pins.blocked().first_on(&verdict.path).is_some() {
+        if pins.blocked().first_of(verdict.path.iter().map(|c| c.spki)).is_some() {
             return true;
         }
         let Ok(host) = HostName::parse(&verdict.facts.host) else { return true };

@@ -8,21 +8,18 @@ use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use webpki::anchor_from_trusted_cert;
 
+use super::blocked::Blocked;
 use super::host::HostName;
 use super::inspection::InspectionAuthority;
+use super::limits::{MAX_ANCHORS, MAX_BLOCKED, MAX_HOSTS, MAX_PINS};
 use super::spec::{HostSpec, Mode, OnLapse, PinAt, PinSetSpec, PinSpec, PinState, Trust};
 use super::spki::{CertSha256, PinDigest, SpkiSha256, decode_digest};
-use super::verdict::Blocked;
 use crate::error::Error;
 use crate::time::parse_rfc3339_utc;
 
 const SCHEMA: u32 = 1;
 /// Ignoring it would open what somebody wants shut.
 const NO_BLOCK: &str = "a static pin set cannot block for ever; only system_trust";
-pub(crate) const MAX_HOSTS: usize = 256;
-pub(crate) const MAX_PINS: usize = 16;
-pub(crate) const MAX_ANCHORS: usize = 16;
-pub(crate) const MAX_BLOCKED: usize = 256;
 const MAX_TEXT: usize = 1_024;
 const MAX_CERTIFICATE: usize = 16 * 1024;
 /// The largest integer that every JSON reader keeps exactly (RFC 7493 §2.2).
@@ -449,7 +446,7 @@ fn parse_blocked(keys: &[String]) -> Result<(Blocked, Anchors), Error> {
 
 #[cfg(feature = "bundled-roots")]
 fn add_public_roots(wanted: impl Fn(SpkiSha256) -> bool, roots: &mut Anchors) {
-    for (spki, anchor) in crate::tls::public_roots() {
+    for (spki, anchor) in super::roots::public_roots() {
         if wanted(*spki) {
             roots.push((*anchor).clone(), None);
         }

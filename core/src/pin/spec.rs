@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::{MAX_ANCHORS, MAX_BLOCKED, MAX_HOSTS, MAX_PINS};
+use super::limits::{MAX_ANCHORS, MAX_BLOCKED, MAX_HOSTS, MAX_PINS};
 use crate::error::Error;
 use crate::json::{self, MAX_INTEGER, Node};
-use crate::pinset::Rejection;
+use crate::rejection::Rejection;
 
 /// Largest pin set, in bytes of JSON.
 const MAX_BYTES: usize = 256 * 1024;

@@ -1,7 +1,5 @@
 //! The verdict, a fact, and the decision that follows from it.
 
-use std::collections::BTreeSet;
-
 use super::policy::{HostPolicy, Pin};
 use super::spec::{Mode, OnLapse, PinAt, PinState};
 use super::spki::{CertSha256, PinDigest, SpkiSha256};
@@ -112,28 +110,6 @@ pub enum Decision {
     Allow,
     /// Refuse it, before a byte of the request.
     Block,
-}
-
-/// Keys that no path may contain, whatever vouches for it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Blocked(BTreeSet<SpkiSha256>);
-
-impl Blocked {
-    pub(crate) fn new(keys: BTreeSet<SpkiSha256>) -> Self {
-        Self(keys)
-    }
-
-    pub(crate) fn contains(&self, key: &SpkiSha256) -> bool {
-        self.0.contains(key)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(crate) fn first_on(&self, path: &[PathCertificate]) -> Option<SpkiSha256> {
-        path.iter().map(|certificate| certificate.spki).find(|key| self.contains(key))
-    }
 }
 
 impl PathFate {

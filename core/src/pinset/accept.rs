@@ -12,9 +12,9 @@ use super::document::Document;
 use super::dsse::{Envelope, MAX_PAYLOAD, PINSET_TYPE, ROOT_TYPE, Ring, Verify};
 use super::embedded::Embedded;
 use super::es256::PublicKey;
-use super::rejection::{Cause, Rejection};
 use super::root::{Root, other_stream};
 use crate::json::{self, MAX_INTEGER, Node, Value};
+use crate::rejection::{Cause, Rejection};
 use crate::time::format_rfc3339_utc;
 
 /// What a client trusts: a root, the pin set under it, and the links that led there. Cheap to

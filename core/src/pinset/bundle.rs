@@ -1,8 +1,8 @@
 //! The container that is published and stored: the whole chain of roots, and one pin set.
 
 use super::dsse::Envelope;
-use super::rejection::{Cause, Rejection};
 use crate::json::{self, Node};
+use crate::rejection::{Cause, Rejection};
 
 /// What publishers may use, decompressed.
 const PUBLISHED: Limits = Limits { bytes: 256 * 1024, roots: 64 };

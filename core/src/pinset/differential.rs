@@ -13,7 +13,7 @@ use super::bundle::Bundle;
 use super::dsse::{Envelope, Verify};
 use super::embedded::Embedded;
 use super::es256::PublicKey;
-use super::rejection::Rejection;
+use crate::rejection::Rejection;
 
 /// Signatures are SHA-256(public key ‖ message): fast, and forged by nobody in a history.
 struct Oracle;

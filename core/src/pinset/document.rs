@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::dsse::MAX_PAYLOAD;
-use super::rejection::{Cause, Rejection};
 use super::root::{Constraints, DAY, Preamble, Root, other_stream, read_host};
 use crate::json::{self, MAX_INTEGER, Node};
 use crate::pin::{
     DefaultsSpec, HostName, HostSpec, InspectionAuthority, MAX_BLOCKED, MAX_HOSTS, OnLapse, PinSet,
     PinSetSpec, Trust,
 };
+use crate::rejection::{Cause, Rejection};
 
 const MAX_AUDIENCE: usize = 64;
 const MAX_URLS: usize = 8;

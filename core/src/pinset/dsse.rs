@@ -6,12 +6,12 @@
 //! and then from the bytes that they have signed.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose::STANDARD;
 
 use super::es256::PublicKey;
-use super::rejection::{Cause, Rejection};
-use super::root::Key;
+use super::key::Key;
 use crate::json::{self, Node};
+use crate::rejection::{Cause, Rejection};
 
 /// The type of a root document.
 pub const ROOT_TYPE: &str = "application/vnd.pinfold.root.v1+json";
@@ -79,11 +79,11 @@ impl Envelope {
     pub(super) fn read(node: &Node<'_>) -> Result<Self, Rejection> {
         let payload_type = node.required("payloadType")?.text()?.to_owned();
         let payload = node.required("payload")?;
-        let payload = decode(&payload, MAX_PAYLOAD)?;
+        let payload = payload.base64(MAX_PAYLOAD)?;
         let mut signatures = Vec::new();
         for signature in node.required("signatures")?.list(MAX_SIGNATURES)? {
             let keyid = signature.optional("keyid")?.map_or(Ok(""), |id| id.text())?.to_owned();
-            let sig = decode(&signature.required("sig")?, MAX_PAYLOAD)?;
+            let sig = signature.required("sig")?.base64(MAX_PAYLOAD)?;
             signatures.push(Signature { keyid, sig });
         }
         Ok(Self { payload_type, payload, signatures })
@@ -158,16 +158,4 @@ impl Envelope {
             signatures: kept.map(|(_, signature)| signature.clone()).collect(),
         }
     }
-}
-
-/// Canonical, padded base64 in one of the two alphabets (RFC 4648 §4 and §5), without white space.
-pub(super) fn decode(node: &Node<'_>, limit: usize) -> Result<Vec<u8>, Rejection> {
-    let text = node.text()?;
-    let bytes = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text));
-    let bytes = bytes.map_err(|_| node.wrong("not canonical base64 with padding"))?;
-    if bytes.len() > limit {
-        let reason = format!("{} bytes where {limit} are allowed", bytes.len());
-        return Err(node.rejected(Cause::TooLarge, reason));
-    }
-    Ok(bytes)
 }

@@ -3,8 +3,8 @@
 use super::bundle::expect_format;
 use super::document::read_urls;
 use super::dsse::Envelope;
-use super::rejection::Rejection;
 use crate::json::{self, Node};
+use crate::rejection::Rejection;
 
 const MAX_BYTES: usize = 256 * 1024;
 

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::rejection::{Cause, Rejection};
 use super::root::{Constraints, read_host};
 use crate::json::Node;
 use crate::pin::{InspectionAuthority, PinDigest};
+use crate::rejection::{Cause, Rejection};
 
 const MAX_AUTHORITIES: usize = 8;
 const MAX_HOSTS: usize = 64;

@@ -15,13 +15,8 @@ mod embedded;
 pub mod enforcement;
 pub mod es256;
 mod inspection;
-mod kept;
-mod refresh;
-mod rejection;
+mod key;
 mod root;
-mod status;
-mod store;
-mod updater;
 
 #[cfg(test)]
 mod differential;
@@ -32,7 +27,7 @@ pub use document::{Document, HostRules, Reporting, Update};
 pub use dsse::{Envelope, PINSET_TYPE, ROOT_TYPE, Signature, pae};
 pub use embedded::Embedded;
 pub use enforcement::{Enforcement, Freshness};
-pub use rejection::{Cause, Rejection};
-pub use root::{Constraints, Key, Role, Root};
-pub use status::{PinSetStatus, Refreshed, UpdateError, UpdateEvent};
-pub use updater::{PinSetUpdater, PinSetUpdaterBuilder};
+pub use key::Key;
+pub use root::{Constraints, Role, Root};
+
+pub use crate::rejection::{Cause, Rejection};

@@ -1,12 +1,10 @@
 //! The root document: which keys count, how many of them, and what they may say.
 
-use std::collections::BTreeSet;
-
-use super::dsse::{Envelope, MAX_PAYLOAD, ROOT_TYPE, Ring, Verify, decode, pae};
-use super::es256::PublicKey;
-use super::rejection::{Cause, Rejection};
+use super::dsse::{Envelope, MAX_PAYLOAD, ROOT_TYPE, Ring, Verify, pae};
+use super::key::{Key, read_keys};
 use crate::json::{self, MAX_INTEGER, Node, Value};
 use crate::pin::HostName;
+use crate::rejection::{Cause, Rejection};
 
 /// The format that this version reads.
 pub(super) const SCHEMA: u64 = 1;
@@ -16,9 +14,7 @@ pub(super) const MAX_VALIDITY_DAYS: u64 = 398;
 pub(super) const MAX_GRACE_DAYS: u64 = 180;
 pub(super) const DAY: u64 = 86_400;
 
-const MAX_KEYS: usize = 32;
 const MAX_ROLE_KEYS: usize = 16;
-const MAX_SPKI: usize = 8 * 1024;
 const MAX_CONSTRAINED_HOSTS: usize = 256;
 const MAX_CRIT: usize = 16;
 
@@ -34,15 +30,6 @@ pub struct Root {
     root: Role,
     pinset: Role,
     constraints: Constraints,
-}
-
-/// A public key that may sign.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    id: String,
-    spki: Vec<u8>,
-    /// None where this version does not know the algorithm: the key never counts.
-    es256: Option<PublicKey>,
 }
 
 /// Who may sign one type of document.
@@ -113,7 +100,7 @@ impl Root {
         let pinset = Role::read(&roles.required("pinset")?, &keys)?;
         // The next root needs them; without, this version would be cut off for ever. The other
         // role may be beyond this version for a while: a later root can change that.
-        if root.keys.iter().filter(|i| keys[**i].es256.is_some()).count() < root.threshold {
+        if root.keys.iter().filter(|i| keys[**i].es256().is_some()).count() < root.threshold {
             let reason = "this version does not know the algorithms of enough keys";
             return Err(Rejection::new(Cause::Unsupported, "roles.root", reason));
         }
@@ -211,29 +198,12 @@ impl Root {
     }
 }
 
-impl Key {
-    /// Its label; unique in a root, and nothing more than a label.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Its DER SubjectPublicKeyInfo, by which it is told from others.
-    pub fn spki(&self) -> &[u8] {
-        &self.spki
-    }
-
-    /// The key, where this version knows its algorithm.
-    pub fn es256(&self) -> Option<&PublicKey> {
-        self.es256.as_ref()
-    }
-}
-
 impl Role {
     fn read(node: &Node<'_>, keys: &[Key]) -> Result<Self, Rejection> {
         let mut indices = Vec::new();
         for node in node.required("keys")?.list(MAX_ROLE_KEYS)? {
             let id = node.text()?;
-            match keys.iter().position(|key| key.id == id) {
+            match keys.iter().position(|key| key.id() == id) {
                 None => return Err(node.wrong("no key has this id")),
                 Some(i) if indices.contains(&i) => return Err(node.wrong("listed before")),
                 Some(i) => indices.push(i),
@@ -343,30 +313,4 @@ pub(super) fn read_host(node: &Node<'_>) -> Result<HostName, Rejection> {
         return Err(node.wrong(format!("not canonical: write {host}")));
     }
     Ok(host)
-}
-
-fn read_keys(node: &Node<'_>) -> Result<Vec<Key>, Rejection> {
-    let mut keys: Vec<Key> = Vec::new();
-    let mut ids = BTreeSet::new();
-    for node in node.list(MAX_KEYS)? {
-        let id = node.required("id")?;
-        if !ids.insert(id.label()?) {
-            return Err(id.wrong("listed before"));
-        }
-        let encoded = node.required("spki")?;
-        let spki = decode(&encoded, MAX_SPKI)?;
-        // Two names for one key would let it count twice.
-        if keys.iter().any(|key| key.spki == spki) {
-            return Err(encoded.wrong("the same key is listed before"));
-        }
-        let es256 = match node.required("alg")?.label()? {
-            "ES256" => match PublicKey::of_spki(&spki) {
-                Some(key) => Some(key),
-                None => return Err(encoded.wrong("not an uncompressed P-256 key")),
-            },
-            _ => None,
-        };
-        keys.push(Key { id: id.label()?.to_owned(), spki, es256 });
-    }
-    Ok(keys)
 }

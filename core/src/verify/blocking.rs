@@ -4,10 +4,10 @@ use std::cell::Cell;
 
 use rustls_pki_types::CertificateDer;
 
-use super::algorithms;
-use super::judge::{Presented, issuer_of};
 use super::ocsp::Issuer;
 use super::path::{self, Subject, Wanted};
+use super::presented::{Presented, issuer_of};
+use super::provider::algorithms;
 use super::signature;
 use crate::der::Fields;
 use crate::pin::{Anchors, PathFate, PinSet, SpkiSha256};
@@ -125,7 +125,7 @@ pub(super) fn has_clean_public_path(
     pins: &PinSet,
 ) -> bool {
     let mut anchors = Anchors::default();
-    for anchor in super::public_anchors() {
+    for anchor in super::provider::public_anchors() {
         let key = SpkiSha256::of_spki_contents(&anchor.subject_public_key_info);
         if !pins.blocked().contains(&key) {
             anchors.push(anchor.clone(), None);

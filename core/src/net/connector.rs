@@ -21,13 +21,13 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, ShutdownHandle, Transport,
 };
 
-use super::call::Call;
 use super::eyeballs;
-use super::verifier::{PinningVerifier, Refusal};
+use crate::call::Call;
 use crate::cancel::Wake;
 use crate::error::Error;
 use crate::interception::{InterceptionReport, http_in_clear};
 use crate::pin::Verdict;
+use crate::verify::{PinningVerifier, Refusal};
 
 /// Open while a pin set is in use. Once it is shut, connections made under it are not used again.
 #[derive(Clone, Default)]

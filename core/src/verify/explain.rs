@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::EndEntityCert;
 
-use super::judge::{Distrust, Judge, Presented};
+use super::judge::{Distrust, Judge};
+use super::presented::Presented;
 use crate::error::{CertificateFacts, Error, UntrustedReason};
 use crate::interception::InterceptionReport;
 use crate::pin::{

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use super::*;
 use crate::CancelToken;
+use crate::call::Call;
 use crate::error::{TimeoutPhase, UntrustedReason};
 use crate::pin::{PathFate, Trust};
-use crate::tls::call::Call;
-use crate::tls::platform::{PlatformTrust, TrustQuestion, TrustedPath};
+use crate::verify::platform::{PlatformTrust, TrustQuestion, TrustedPath};
 
 type Verify = dyn Fn(&TrustQuestion) -> Result<TrustedPath, UntrustedReason> + Send + Sync;
 

@@ -6,18 +6,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::accept::{State, accept};
-use super::bundle::Bundle;
-use super::embedded::Embedded;
-use super::enforcement::{Freshness, freshness, in_force};
+use super::jitter::jittered;
 use super::kept::Kept;
-use super::rejection::{Cause, Rejection};
 use super::status::{PinSetStatus, Refreshed, UpdateError, UpdateEvent};
 use super::store::{Stamp, Store, Written};
 use crate::cancel::{CancelToken, Wake};
 use crate::client::{Client, Method, Request, WeakClient};
 use crate::error::Error;
 use crate::pin::{HostName, HostPolicy, ManagedConfiguration, PinSet};
+use crate::pinset::Bundle;
+use crate::pinset::Embedded;
+use crate::pinset::enforcement::{Freshness, freshness, in_force};
+use crate::pinset::{State, accept};
+use crate::rejection::{Cause, Rejection};
 
 /// Mismatches are free for whoever sits in the middle; fetches are not.
 const FORCED_APART: Duration = Duration::from_secs(60);
@@ -590,13 +591,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// `time`, more or less by up to `percent`.
-fn jittered(time: Duration, percent: u32) -> Duration {
-    let mut random = [0; 4];
-    // Without randomness there is no jitter, and still an update.
-    let _filled = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random);
-    let share = f64::from(u32::from_ne_bytes(random)) / f64::from(u32::MAX) * 2.0 - 1.0;
-    time.mul_f64(1.0 + share * f64::from(percent) / 100.0)
 }

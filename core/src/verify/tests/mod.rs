@@ -17,10 +17,12 @@ use rustls::client::WebPkiServerVerifier;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::identity::CertificateIdentity;
-use super::judge::{Judge, Presented};
+use super::judge::Judge;
 use super::platform::{Platform, RustlsTrust};
+use super::presented::Presented;
+use super::provider::algorithms;
 use super::trust::SystemTrust;
-use super::{Roots, algorithms, pin_of_public_key, pin_of_request, provider};
+use super::{Roots, pin_of_public_key, pin_of_request, provider};
 use crate::error::Error;
 use crate::pin::{HostSpec, Outcome, PinAt, PinSet, PinSetSpec, PinSpec, Verdict};
 use crate::time::parse_rfc3339_utc;

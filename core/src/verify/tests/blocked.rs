@@ -6,7 +6,7 @@ use crate::error::UntrustedReason;
 #[cfg(feature = "bundled-roots")]
 use crate::pin::SpkiSha256;
 use crate::pin::{Mode, Trust};
-use crate::tls::platform::{PlatformTrust, TrustQuestion, TrustedPath};
+use crate::verify::platform::{PlatformTrust, TrustQuestion, TrustedPath};
 
 fn blocking(kit: &Testkit, blocked: &[&str], host: Option<HostSpec>) -> PinSet {
     let text = |name: &&str| kit.pki().pin(name).replace("sha256/", "");

@@ -4,7 +4,7 @@ use super::*;
 use crate::der::{Der, Fields, SEQUENCE};
 use crate::error::UntrustedReason;
 use crate::pin::{Mode, Trust};
-use crate::tls::ocsp::{self, Issuer, Staple};
+use crate::verify::ocsp::{self, Issuer, Staple};
 
 /// Within the responses' time, and after it.
 const IN_TIME: &str = "2026-11-22T00:00:00Z";

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
 
-use super::bundle::Bundle;
-use super::rejection::Rejection;
+use crate::pinset::Bundle;
+use crate::rejection::Rejection;
 
 /// What a device keeps about its pin set. None of it is secret, and none leaves the device.
 #[derive(Clone, Debug, PartialEq, Eq)]

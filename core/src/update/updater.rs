@@ -2,7 +2,7 @@
 //!
 //! The update channel does not depend on pins: it goes by the system's trust, over URLs that no
 //! document can take away. Whatever a server sends there is worth nothing until
-//! [`accept`](super::accept) says so.
+//! [`accept`](crate::pinset::accept) says so.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,16 +10,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::accept::State;
-use super::embedded::Embedded;
 use super::refresh::{Inner, Listener, Need, refresh, refresh_for, refresh_in_background};
-use super::rejection::Rejection;
 use super::status::{PinSetStatus, Refreshed, UpdateError, UpdateEvent};
 use super::store::Store;
-use crate::client::{Client, Patience, PinSource, WeakClient};
+use crate::client::{Client, ClientBuilder, Patience, PinSource, WeakClient};
 use crate::error::Error;
 use crate::pin::{HostName, ManagedConfiguration, PinSet, PinSetSpec};
-use crate::tls::Roots;
+use crate::pinset::Embedded;
+use crate::pinset::State;
+use crate::rejection::Rejection;
+use crate::verify::Roots;
 
 /// The most that a mismatch makes its request wait for another pin set.
 const MISMATCH_WAIT: Duration = Duration::from_secs(5);
@@ -87,10 +87,6 @@ impl PinSetUpdater {
         self.0.pins()
     }
 
-    pub(crate) fn source(&self) -> Arc<dyn PinSource> {
-        Arc::new(self.clone())
-    }
-
     /// A fetch that a call waits for: until another policy than that of `used` holds for `host`, for
     /// a few seconds, and no longer than the call may take. Whether it does.
     fn forced(&self, host: &HostName, used: &PinSet, patience: &Patience<'_>) -> bool {
@@ -103,6 +99,13 @@ impl PinSetUpdater {
         // It is in force before it is in every client.
         self.0.hand_out();
         changed()
+    }
+}
+
+impl Client {
+    /// A client whose pin sets come over the air; see [`PinSetUpdater`].
+    pub fn builder_with(updater: &PinSetUpdater) -> ClientBuilder {
+        ClientBuilder::with_source(Arc::new(updater.clone()))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::judge::{Finding, Judge, Judgement, Presented};
+use super::judge::{Finding, Judge, Judgement};
 use super::path::{self, Subject};
+use super::presented::Presented;
 use super::trust::SystemTrust;
 use crate::pin::{
     HostName, InspectionAuthority, ManagedConfiguration, Outcome, PathFate, SpkiSha256, Trust,

@@ -11,7 +11,7 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::{CertificateError, OtherError};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::call::Call;
+use crate::call::Call;
 use crate::cancel::Wake;
 use crate::error::UntrustedReason;
 

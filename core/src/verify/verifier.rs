@@ -9,8 +9,9 @@ use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::judge::{Judge, Judgement, Presented};
-use super::provider;
+use super::judge::{Judge, Judgement};
+use super::presented::Presented;
+use super::provider::provider;
 use super::trust::{Roots, SystemTrust};
 use crate::error::Error;
 use crate::pin::{ManagedConfiguration, Outcome, PinSet, Verdict};

@@ -1,7 +1,8 @@
 //! What `interception` gets to see of a refused certificate.
 
-use super::judge::{Distrust, Finding, Judge, Judgement, Presented, is_signed_by, issuer_of};
+use super::judge::{Distrust, Finding, Judge, Judgement};
 use super::path::Subject;
+use super::presented::{Presented, is_signed_by, issuer_of};
 use super::trust::SystemTrust;
 use crate::der::Fields;
 use crate::interception::{Cause, InterceptionReport, Scene};
@@ -65,6 +66,6 @@ fn is_self_signed(fields: &Fields<'_>) -> bool {
 /// Whether a path leads to one of the public web's authorities; none where those are not compiled
 /// in.
 fn public(subject: &Subject<'_>, pool: &[rustls_pki_types::CertificateDer<'_>]) -> Option<bool> {
-    let roots = super::public_anchors();
+    let roots = super::provider::public_anchors();
     (!roots.is_empty()).then(|| subject.reaches(pool, roots))
 }

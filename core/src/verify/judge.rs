@@ -4,16 +4,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
 use super::blocking::{Blocking, has_clean_public_path};
 use super::ocsp::{self, Issuer, Staple};
 use super::path::{self, Subject, Wanted};
 use super::platform::{Failure, Platform, TrustQuestion, TrustedPath};
+use super::presented::{Presented, issuer_of};
+use super::provider::{algorithms, public_anchors};
 use super::trust::{SystemTrust, untrusted};
-use super::{algorithms, identity, signature, strength};
-use crate::der::{Der, Fields, SEQUENCE};
+use super::{identity, strength};
+use crate::der::{Der, Fields};
 use crate::error::{CertificateFacts, Error, TimeoutPhase, UntrustedReason};
 use crate::name::printable;
 use crate::pin::{
@@ -29,19 +31,6 @@ pub(crate) struct Judge {
     pub(super) system: SystemTrust,
     /// What the device's management says of authorities that inspect connections.
     pub(super) managed: Option<Arc<dyn ManagedConfiguration>>,
-}
-
-/// What a server presented, for whom and when.
-#[derive(Clone, Copy)]
-pub(super) struct Presented<'a> {
-    pub(super) end_entity: &'a CertificateDer<'a>,
-    pub(super) intermediates: &'a [CertificateDer<'a>],
-    pub(super) name: &'a ServerName<'a>,
-    /// The stapled OCSP response; empty without one.
-    pub(super) ocsp: &'a [u8],
-    pub(super) now: UnixTime,
-    /// Whether that is what the device's clock says.
-    pub(super) live: bool,
 }
 
 /// Everything that the decision rests on.
@@ -272,7 +261,7 @@ impl Judge {
         let blocking = Blocking::new(&self.pins, presented, &told);
         let key = if told.is_empty() { blocking.on_hidden() } else { blocking.on_told(&told) };
         let Some(key) = key else {
-            if told.is_empty() && super::public_anchors().is_empty() {
+            if told.is_empty() && public_anchors().is_empty() {
                 let reason = "the platform hides its path, which may lead to a blocked authority";
                 return Err(UntrustedReason::Unverified(reason.to_owned()).into());
             }
@@ -314,7 +303,7 @@ impl Judge {
         };
         issuers.extend(anchors.iter().map(Issuer::from));
         // Those need not be presented.
-        for anchor in super::public_anchors() {
+        for anchor in public_anchors() {
             issuers.push(Issuer::from(anchor));
         }
         if let Some(policy) = policy {
@@ -390,22 +379,6 @@ fn outcome_of(tried: &[TriedPath], without_pins: Option<Outcome>) -> Outcome {
             first.map_or(Outcome::NoMatch, Outcome::BlockedKey)
         }
     }
-}
-
-pub(super) fn issuer_of<'a>(fields: &Fields<'a>) -> Option<Issuer<'a>> {
-    let (spki, _) = Der(fields.spki).expect(SEQUENCE)?;
-    Some(Issuer { name: fields.subject.0, spki: spki.0 })
-}
-
-pub(super) fn is_signed_by(fields: &Fields<'_>, issuer: &Issuer<'_>) -> bool {
-    fields.issuer.0 == issuer.name
-        && signature::is_by(
-            issuer.spki,
-            fields.signature_algorithm,
-            fields.signed,
-            fields.signature,
-            algorithms(),
-        )
 }
 
 fn ask(

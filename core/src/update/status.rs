@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::accept::Order;
-use super::enforcement::Freshness;
-use super::rejection::Rejection;
 use crate::pin::HostName;
+use crate::pinset::Order;
+use crate::pinset::enforcement::Freshness;
+use crate::rejection::Rejection;
 
 /// What a refresh has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -109,7 +109,7 @@ pub(super) struct Wanted<'a> {
 
 impl Wanted<'_> {
     pub(super) fn judge(&self, path: Vec<PathCertificate>) -> TriedPath {
-        let fate = match (self.blocked.first_on(&path), self.policy) {
+        let fate = match (self.blocked.first_of(path.iter().map(|c| c.spki)), self.policy) {
             (Some(key), _) => PathFate::Blocked(key),
             (None, None) => PathFate::Accepted,
             (None, Some(policy)) => {

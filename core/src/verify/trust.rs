@@ -4,14 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls_pki_types::CertificateDer;
-#[cfg(feature = "bundled-roots")]
-use rustls_pki_types::TrustAnchor;
 use webpki::anchor_from_trusted_cert;
 
 use super::platform::{Platform, PlatformTrust};
 use crate::error::{Error, UntrustedReason};
-#[cfg(feature = "bundled-roots")]
-use crate::pin::SpkiSha256;
 use crate::pin::{Anchors, CertSha256};
 
 /// The authorities behind `system_and_pin`, and behind hosts without a policy.
@@ -88,7 +84,7 @@ impl SystemTrust {
 
 #[cfg(not(target_os = "android"))]
 fn system() -> Result<SystemTrust, Error> {
-    let verifier = rustls_platform_verifier::Verifier::new(super::provider());
+    let verifier = rustls_platform_verifier::Verifier::new(super::provider::provider());
     let verifier = verifier.map_err(|e| Error::InvalidConfig {
         field: "roots".into(),
         reason: format!("the system's authorities cannot be used: {e}"),
@@ -105,23 +101,6 @@ fn system() -> Result<SystemTrust, Error> {
         field: "roots".into(),
         reason: "Android's authorities are asked by way of Roots::Platform".into(),
     })
-}
-
-/// Mozilla's roots with the pins of their keys.
-#[cfg(feature = "bundled-roots")]
-pub(crate) fn public_roots() -> &'static [(SpkiSha256, TrustAnchor<'static>)] {
-    use once_cell::sync::Lazy;
-    static ROOTS: Lazy<Vec<(SpkiSha256, TrustAnchor<'static>)>> = Lazy::new(|| {
-        let pin = |a: &TrustAnchor<'_>| SpkiSha256::of_spki_contents(&a.subject_public_key_info);
-        webpki_roots::TLS_SERVER_ROOTS.iter().map(|a| (pin(a), a.clone())).collect()
-    });
-    &ROOTS
-}
-
-/// Whether a key is that of one of Mozilla's roots, as compiled in: an authority of the public web.
-#[cfg(feature = "bundled-roots")]
-pub fn is_public_root(key: &SpkiSha256) -> bool {
-    public_roots().iter().any(|(spki, _)| spki == key)
 }
 
 pub(super) fn untrusted(e: webpki::Error) -> UntrustedReason {

@@ -1,0 +1,31 @@
+//! The decision about a server's certificate, and what it rests on. No sockets.
+
+mod blocking;
+mod explain;
+mod identity;
+mod inspection;
+mod judge;
+mod ocsp;
+mod path;
+mod platform;
+mod presented;
+mod provider;
+mod scene;
+mod signature;
+mod strength;
+mod trust;
+mod verifier;
+
+#[cfg(test)]
+mod tests;
+
+pub use explain::{ChoiceReason, Explanation, PolicyChoice};
+pub use identity::{CertificateIdentity, Spki, pin_of_public_key, pin_of_request};
+pub use platform::{PlatformTrust, TrustQuestion, TrustedPath};
+pub use strength::check_certificate;
+pub use trust::Roots;
+
+pub(crate) use provider::provider;
+pub(crate) use trust::SystemTrust;
+pub use verifier::PinningVerifier;
+pub(crate) use verifier::Refusal;
