@@ -8,6 +8,7 @@ use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
 use super::blocking::{Blocking, has_clean_public_path};
+use super::keys::usable_key;
 use super::ocsp::{self, Issuer, Staple};
 use super::path::{self, Subject, Wanted};
 use super::platform::{Failure, Platform, TrustQuestion, TrustedPath};
@@ -167,7 +168,7 @@ impl Judge {
         // The name is always checked here, whatever the system's verifier does about it.
         let named = subject.end_entity.verify_is_valid_for_subject_name(presented.name);
         named.map_err(untrusted)?;
-        strength::check_key(&subject.end_entity.subject_public_key_info())
+        usable_key(&subject.end_entity.subject_public_key_info())
             .map_err(UntrustedReason::Invalid)?;
         let anchors = match (policy, &self.system) {
             (Some(policy), _) if policy.trust() == Trust::PrivateCa => policy.anchors(),

@@ -5,6 +5,7 @@ mod explain;
 mod identity;
 mod inspection;
 mod judge;
+mod keys;
 mod ocsp;
 mod path;
 mod platform;
@@ -21,8 +22,8 @@ mod tests;
 
 pub use explain::{ChoiceReason, Explanation, PolicyChoice};
 pub use identity::{CertificateIdentity, Spki, pin_of_public_key, pin_of_request};
+pub use keys::{check_certificate, usable_key, verifiable_signature};
 pub use platform::{PlatformTrust, TrustQuestion, TrustedPath};
-pub use strength::check_certificate;
 pub use trust::Roots;
 
 pub(crate) use provider::provider;

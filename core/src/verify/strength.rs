@@ -35,8 +35,7 @@ const SIGNATURES: [&[u8]; 7] = [
 ];
 
 /// Whether a SubjectPublicKeyInfo holds a key of today's strength (NIST SP 800-57 part 1 §5.6.3:
-/// 112 bits and more) with which a server can complete a handshake here; the error says what it is
-/// instead.
+/// 112 bits and more); the error says what it is instead.
 pub(super) fn check_key(spki: &[u8]) -> Result<(), String> {
     let key = PublicKey::read(spki).ok_or("a key that cannot be read")?;
     match key.oid() {
@@ -63,18 +62,6 @@ pub(super) fn check_signature(der: &[u8]) -> Result<(), String> {
     let good = SIGNATURES.contains(&oid.0)
         || (oid.0 == RSA_PSS && pss_hash(parameters).is_some_and(|hash| HASHES.contains(&hash)));
     if good { Ok(()) } else { Err("a signature over SHA-1 or MD5, which can be forged".into()) }
-}
-
-/// Whether a certificate (DER) has a key and a signature of today's strength; the error says what
-/// is weak. What an authority signs its own name with is not looked at, because nobody relies on
-/// it: roots are trusted for being known.
-///
-/// # Errors
-/// The weakness, in words, also where the certificate cannot be read.
-pub fn check_certificate(der: &[u8]) -> Result<(), String> {
-    let fields = Fields::read(der).ok_or("a certificate that cannot be read")?;
-    check_key(fields.spki)?;
-    if fields.issuer == fields.subject { Ok(()) } else { check_signature(der) }
 }
 
 /// The hash of RSASSA-PSS parameters (RFC 8017 §A.2.3); without one it is SHA-1.
