@@ -19,8 +19,8 @@ use pinfold_core::{CancelToken, Client, Error};
 use uniffi::{Lift, Lower};
 
 use crate::UniFfiTag;
-use crate::client::{RequestHead, ResponseHead, execute};
 use crate::failure::Failure;
+use crate::request::{RequestHead, ResponseHead, execute};
 
 /// What the output buffer begins with.
 #[derive(Clone, Debug, uniffi::Enum)]

@@ -12,20 +12,21 @@ mod explain;
 mod failure;
 pub mod hot;
 mod interception;
+mod network;
 mod pins;
+mod request;
 mod trust;
 mod updates;
 
-pub use client::{
-    Call, Client, ClientSettings, ConnectTo, Pinning, RequestHead, ResponseHead, Roots,
-};
-pub use client::{Header, Response};
+pub use client::{Call, Client, ClientSettings};
 pub use explain::{
     Explanation, Matched, PathCertificate, PathFate, PolicyChoice, PolicyPin, TriedPath, Verdict,
 };
 pub use failure::{Failure, PinfoldFailure, error_codes};
 pub use interception::{Evidence, Interception, interception_kinds};
+pub use network::{ConnectTo, Roots};
 pub use pins::{HostSpec, Mode, PinAt, PinSet, PinSetSpec, PinSpec, PinState, Trust};
+pub use request::{Header, Pinning, RequestHead, Response, ResponseHead};
 pub use trust::{PlatformTrust, TrustFailure, TrustedPath};
 pub use updates::{
     Freshness, ListenerFailure, ManagedConfiguration, PinSetFailure, PinSetOrder, PinSetStatus,

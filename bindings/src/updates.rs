@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use pinfold_core::{pinset, update};
 
-use crate::client::{ConnectTo, Roots, guarded};
 use crate::failure::PinfoldFailure;
+use crate::network::{ConnectTo, Roots};
 use crate::pins::PinSet;
+use crate::request::guarded;
 use crate::trust::PlatformTrust;
 
 /// What an updater can be told.

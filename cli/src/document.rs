@@ -5,7 +5,6 @@ use pinfold_core::pinset::{Envelope, PINSET_TYPE, ROOT_TYPE, Signature};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::root_file::RootFile;
 use crate::{input, output};
 
 /// The types of documents that are signed.
@@ -110,23 +109,6 @@ impl Document {
         }
         self.envelope.signatures = there.signatures;
         Ok(())
-    }
-
-    /// The ids of the keys of a root that have signed it, and how many of them must; for a root
-    /// that is its own role, unless another root is given.
-    pub(crate) fn signers(
-        &self,
-        path: &str,
-        root: Option<&RootFile>,
-    ) -> Result<Option<(Vec<String>, usize)>, Failure> {
-        let of = |root: &RootFile| {
-            (root.signers(self.kind, &self.envelope), root.role(self.kind).threshold())
-        };
-        Ok(match (root, self.kind) {
-            (Some(root), _) => Some(of(root)),
-            (None, Kind::Root) => Some(of(&RootFile::of(path, self.envelope.clone())?)),
-            (None, Kind::Pinset) => None,
-        })
     }
 }
 

@@ -6,7 +6,7 @@ use pinfold_core::Error;
 use pinfold_core::pinset::Rejection;
 use serde_json::{Value, json};
 
-use crate::output;
+use crate::terminal;
 
 /// Shown at the end of the help.
 pub(crate) const EXIT_CODES: &str = "\
@@ -64,9 +64,10 @@ impl Failure {
 
     /// Says it, in JSON on standard output or in words on standard error.
     pub(crate) fn report(&self, json: bool) -> ExitCode {
+        let as_json = || json!({ "error": self.to_json() });
         // Where JSON cannot be printed, words may still be.
-        if !json || output::print_json(&json!({ "error": self.to_json() })).is_err() {
-            eprintln!("{} {}", output::red("error:"), self.message());
+        if !json || terminal::print(format!("{:#}\n", as_json()).as_bytes()).is_err() {
+            eprintln!("{} {}", terminal::red("error:"), self.message());
             if let Some(help) = self.help() {
                 eprintln!("  {help}");
             }
@@ -118,7 +119,7 @@ impl Failure {
             "place": error.place(),
         });
         if let Some(facts) = error.certificate() {
-            value["certificate"] = output::facts(facts);
+            value["certificate"] = terminal::facts(facts);
         }
         value["interception"] = json!(error.interception().map(|report| report.to_json()));
         value

@@ -13,7 +13,7 @@ use pinfold_core::{Client, ClientBuilder, Error, Method, PinSet, Request, Respon
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::{input, output};
+use crate::{input, output, terminal};
 
 /// Send a pinned HTTPS request.
 ///
@@ -136,7 +136,7 @@ fn tell(event: &UpdateEvent) {
         // No management is asked here.
         UpdateEvent::Inspected { .. } => return,
     };
-    eprintln!("{} {what}", output::yellow("pin set:"));
+    eprintln!("{} {what}", terminal::yellow("pin set:"));
 }
 
 fn request(arguments: &Arguments) -> Result<Request, Failure> {
@@ -172,12 +172,12 @@ fn report(response: &Response, json: bool) {
     match &verdict.outcome {
         Outcome::NoMatch => {
             let mismatch = Error::PinMismatch(Box::new(verdict.facts.clone()));
-            eprintln!("{} only reported: {mismatch}", output::yellow("warning:"));
+            eprintln!("{} only reported: {mismatch}", terminal::yellow("warning:"));
         }
         _ if json => {}
         Outcome::Match(matched) => {
             let place = if matched.depth == 0 { "end-entity" } else { "authority" };
-            let pinned = output::green("pinned:");
+            let pinned = terminal::green("pinned:");
             eprintln!("{pinned} {} ({place}), status {status}", matched.pin);
         }
         // No response comes over a blocked key, and nobody inspects this client.
@@ -186,7 +186,7 @@ fn report(response: &Response, json: bool) {
         | Outcome::Lapsed
         | Outcome::NotPinned
         | Outcome::Off) => {
-            let warning = output::yellow("not pinned:");
+            let warning = terminal::yellow("not pinned:");
             eprintln!("{warning} {}, status {status}", name(outcome));
         }
     }
@@ -199,7 +199,7 @@ fn to_json(response: &Response, with_body: bool) -> Value {
         "status": response.status(),
         "url": response.url(),
         "headers": headers,
-        "pinning": { "outcome": name(&verdict.outcome), "certificate": output::facts(&verdict.facts) },
+        "pinning": { "outcome": name(&verdict.outcome), "certificate": terminal::facts(&verdict.facts) },
     });
     if let Some(matched) = response.matched_pin() {
         value["pinning"]["pin"] = json!(matched.pin.to_string());

@@ -20,6 +20,7 @@ mod root;
 mod root_file;
 mod sign;
 mod signer;
+mod terminal;
 mod verify;
 
 use std::process::ExitCode;

@@ -1,22 +1,16 @@
-//! Words and JSON; colours only on a terminal.
+//! Results, printed or in files.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
-use pinfold_core::CertificateFacts;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::terminal;
 
-/// Prints to standard output. A reader that has gone away, such as `head`, is no error of ours.
+/// Prints to standard output.
 pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::output("standard output", e))
-        }
-        _ => Ok(()),
-    }
+    terminal::print(bytes).map_err(|e| Failure::output("standard output", e))
 }
 
 pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
@@ -61,43 +55,4 @@ pub(crate) fn write_new(path: &str, bytes: &[u8], private: bool) -> Result<(), F
 pub(crate) fn print_words(lines: &[(&str, String)]) -> Result<(), Failure> {
     let lines: String = lines.iter().map(|(name, text)| format!("{name:<9} {text}\n")).collect();
     print(lines.as_bytes())
-}
-
-/// A remark that stops nothing.
-pub(crate) fn warn(text: &str) {
-    eprintln!("{} {text}", yellow("warning:"));
-}
-
-pub(crate) fn red(text: &str) -> String {
-    coloured("31", text)
-}
-
-pub(crate) fn yellow(text: &str) -> String {
-    coloured("33", text)
-}
-
-pub(crate) fn green(text: &str) -> String {
-    coloured("32", text)
-}
-
-fn coloured(code: &str, text: &str) -> String {
-    // https://no-color.org; everything coloured goes to standard error.
-    if io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        format!("\x1b[{code}m{text}\x1b[0m")
-    } else {
-        text.to_owned()
-    }
-}
-
-/// The facts about a certificate, member by member.
-pub(crate) fn facts(facts: &CertificateFacts) -> Value {
-    json!({
-        "host": facts.host,
-        "rule": facts.rule,
-        "presented_pin": facts.presented_pin.map(|pin| pin.to_string()),
-        "expected_pins": facts.expected_pins.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "subject": facts.subject,
-        "issuer": facts.issuer,
-        "pin_set_version": facts.pin_set_version,
-    })
 }

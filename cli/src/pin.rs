@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::input::{self, Item};
-use crate::{live, output};
+use crate::{live, output, terminal};
 
 /// Print the pins of certificates, requests, public keys or a live server.
 ///
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             eprintln!(
                 "{} this system does not trust the server ({reason}). Pins taken over such a \
                  connection may be an impostor's: compare them with the server's own files.",
-                output::yellow("warning:"),
+                terminal::yellow("warning:"),
             );
         }
     }

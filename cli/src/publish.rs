@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::lint::{self, Case, Finding, PinSetFile};
 use crate::verify::{App, Trace};
-use crate::{input, output, verify};
+use crate::{input, output, terminal, verify};
 
 /// Put a bundle into a folder, as bundle.json, if every app in the field can take it.
 ///
@@ -109,10 +109,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let fate = if refused { "refused" } else { "published" };
         output::print(format!("{fate}  {target}\n").as_bytes())?;
         for finding in findings.iter().filter(|finding| !refuses(finding)) {
-            output::warn(&finding.words());
+            terminal::warn(&finding.words());
         }
         for reason in reasons {
-            eprintln!("{} {reason}", output::red("error:"));
+            eprintln!("{} {reason}", terminal::red("error:"));
         }
     }
     Ok(ExitCode::from(u8::from(refused)))

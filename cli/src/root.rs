@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::document::Kind;
 use crate::failure::Failure;
 use crate::root_file::RootFile;
-use crate::{document, draft, input, output};
+use crate::{document, draft, input, output, terminal};
 
 /// Two years: a ceremony a year leaves room for one that fails.
 const VALIDITY: u64 = 730 * 86_400;
@@ -318,9 +318,9 @@ impl Common {
             (of(Kind::Root), of(Kind::Pinset));
         let read = &root.root;
         if threshold < 2 {
-            output::warn("one root key alone decides: whoever steals it has every app");
+            terminal::warn("one root key alone decides: whoever steals it has every app");
         } else if keys.len() == threshold {
-            output::warn("every root key must sign: one that is lost ends the series");
+            terminal::warn("every root key must sign: one that is lost ends the series");
         }
         if self.json {
             return output::print_json(&json!({

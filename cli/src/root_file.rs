@@ -65,6 +65,23 @@ impl RootFile {
     }
 }
 
+/// The ids of the keys of a root that have signed the document, and how many of them must; for a
+/// root that is its own role, unless another root is given.
+pub(crate) fn progress(
+    path: &str,
+    document: &document::Document,
+    root: Option<&RootFile>,
+) -> Result<Option<(Vec<String>, usize)>, Failure> {
+    let of = |root: &RootFile| {
+        (root.signers(document.kind, &document.envelope), root.role(document.kind).threshold())
+    };
+    Ok(match (root, document.kind) {
+        (Some(root), _) => Some(of(root)),
+        (None, Kind::Root) => Some(of(&RootFile::of(path, document.envelope.clone())?)),
+        (None, Kind::Pinset) => None,
+    })
+}
+
 /// Whether the roots are a chain without gaps that clients can walk, in this order.
 pub(crate) fn expect_chain(roots: &[RootFile]) -> Result<(), Failure> {
     for root in roots {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::document::{self, Document, Kind};
 use crate::failure::Failure;
-use crate::root_file::RootFile;
+use crate::root_file::{self, RootFile};
 use crate::signer::{self, FileKey};
 use crate::{draft, input, output, pkcs11};
 
@@ -266,7 +266,7 @@ impl Task {
     fn finish(self, what: &What) -> Result<(), Failure> {
         let Self { document, root, output, .. } = self;
         document::write(&output, &document.envelope)?;
-        let progress = document.signers(&output, root.as_ref())?;
+        let progress = root_file::progress(&output, &document, root.as_ref())?;
         let ids: Vec<_> = document.envelope.signatures.iter().map(|s| s.keyid.as_str()).collect();
         if what.json {
             let counted = progress.as_ref().map(|(signers, _)| signers);

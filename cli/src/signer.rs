@@ -13,7 +13,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::failure::Failure;
-use crate::{input, output};
+use crate::{input, terminal};
 
 /// No signature in any form comes near it, nor the list of a token's keys.
 const MAX_ANSWER: u64 = 1 << 20;
@@ -38,7 +38,7 @@ impl FileKey {
         if std::fs::metadata(path).is_ok_and(|m| {
             m.is_file() && std::os::unix::fs::PermissionsExt::mode(&m.permissions()) & 0o077 != 0
         }) {
-            output::warn(&format!("{path}: others can read this private key (chmod 600)"));
+            terminal::warn(&format!("{path}: others can read this private key (chmod 600)"));
         }
         Self::of_pkcs8(der.secret_pkcs8_der(), path)
     }

@@ -1,0 +1,169 @@
+//! Requests and responses, and how one becomes the other.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use pinfold_core::pin::Outcome;
+use pinfold_core::{CancelToken, Error, Method, Request};
+
+use crate::failure::Failure;
+use crate::pins::{PinAt, PinState};
+
+/// A header of a request or a response.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Whether it stays behind when a redirect leads to another origin; false in responses.
+    pub sensitive: bool,
+}
+
+/// A request without its body.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct RequestHead {
+    /// The method, in capitals.
+    pub method: String,
+    /// The absolute URL.
+    pub url: String,
+    /// The headers.
+    pub headers: Vec<Header>,
+    /// The call's own timeout.
+    pub timeout_ms: Option<u64>,
+    /// Whether a body follows, even if it is empty.
+    pub has_body: bool,
+}
+
+/// A response without its body.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct ResponseHead {
+    /// The status code.
+    pub status: u16,
+    /// Where it came from, after redirects.
+    pub url: String,
+    /// The headers, names in lower case.
+    pub headers: Vec<Header>,
+    /// What was decided about the certificate.
+    pub pinning: Pinning,
+}
+
+/// A response.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct Response {
+    /// All but the body.
+    pub head: ResponseHead,
+    /// The body, after gzip.
+    pub body: Vec<u8>,
+}
+
+/// What was decided about the connection's certificate.
+#[derive(Clone, Debug, uniffi::Enum)]
+pub enum Pinning {
+    /// A pin matched.
+    Matched {
+        /// The pin set's entry.
+        rule: String,
+        /// The pin.
+        pin: String,
+        /// Where it was found.
+        at: PinAt,
+        /// What the pin set says of it.
+        state: PinState,
+    },
+    /// No pin matched, and the entry only reports.
+    ReportOnly {
+        /// The failure that `enforce` would have been.
+        mismatch: Failure,
+    },
+    /// No pin matched, but an authority that may inspect the connection has issued the certificate.
+    Inspected {
+        /// The pin set's entry.
+        rule: String,
+        /// The authority's id.
+        authority: String,
+        /// The failure that it would have been.
+        mismatch: Failure,
+    },
+    /// The entry switches pinning off.
+    Off {
+        /// The pin set's entry.
+        rule: String,
+    },
+    /// The entry has expired.
+    Lapsed {
+        /// The pin set's entry.
+        rule: String,
+    },
+    /// The pin set says nothing about the host.
+    NotPinned,
+}
+
+/// One request, whole.
+pub(crate) fn execute(
+    client: &pinfold_core::Client,
+    head: RequestHead,
+    body: Vec<u8>,
+    cancel: &CancelToken,
+) -> Result<(ResponseHead, Vec<u8>), Error> {
+    let send = || {
+        let request = request(head, body)?;
+        let response = client.send_cancellable(&request, cancel)?;
+        Ok((response_head(&response), response.into_body()))
+    };
+    guarded(send)
+}
+
+/// A panic turned into an error: the client's locks survive it, and nothing else is shared.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::Internal { reason: "a panic".into() }))
+}
+
+fn request(head: RequestHead, body: Vec<u8>) -> Result<Request, Error> {
+    let mut request = Request::new(head.method.parse::<Method>()?, &head.url)?;
+    for header in &head.headers {
+        request = if header.sensitive {
+            request.sensitive_header(&header.name, &header.value)?
+        } else {
+            request.header(&header.name, &header.value)?
+        };
+    }
+    if let Some(ms) = head.timeout_ms {
+        request = request.timeout(Duration::from_millis(ms))?;
+    }
+    if head.has_body { request.body(body) } else { Ok(request) }
+}
+
+fn response_head(response: &pinfold_core::Response) -> ResponseHead {
+    let header = |(name, value): &(String, String)| Header {
+        name: name.clone(),
+        value: value.clone(),
+        sensitive: false,
+    };
+    let verdict = response.verdict();
+    let rule = verdict.facts.rule.clone().unwrap_or_default();
+    let mismatch = || Error::PinMismatch(Box::new(verdict.facts.clone())).into();
+    let pinning = match &verdict.outcome {
+        Outcome::Match(matched) => Pinning::Matched {
+            rule,
+            pin: matched.pin.to_string(),
+            at: matched.at.into(),
+            state: matched.state.into(),
+        },
+        // No response comes over a blocked key.
+        Outcome::NoMatch | Outcome::BlockedKey(_) => Pinning::ReportOnly { mismatch: mismatch() },
+        Outcome::Inspected(id) => {
+            Pinning::Inspected { rule, authority: id.clone(), mismatch: mismatch() }
+        }
+        Outcome::Off => Pinning::Off { rule },
+        Outcome::Lapsed => Pinning::Lapsed { rule },
+        Outcome::NotPinned => Pinning::NotPinned,
+    };
+    ResponseHead {
+        status: response.status(),
+        url: response.url().to_owned(),
+        headers: response.headers().iter().map(header).collect(),
+        pinning,
+    }
+}
