@@ -18,6 +18,9 @@ use crate::{input, output, terminal, verify};
 /// that have taken what the folder holds now. An older bundle than that is refused, and so is a pin
 /// set that breaks a rule of good practice whose ID begins with E (`pinfold lint`); of those with W
 /// and of a root near its end it warns. Exit code 1: refused, and the folder is as it was.
+///
+/// Clients ask with the file's SHA-256, as 64 hexadecimal digits in quotes: a server that sends just
+/// that as `ETag` need not send the file again to who has it.
 #[derive(Args)]
 #[command(after_help = "\
 Example:

@@ -76,7 +76,7 @@
 //! | `/bad-length` | two different `Content-Length`, closes |
 //! | `/latin1` | `X-Latin1: café` in ISO 8859-1 |
 //!
-//! A path given to [`Server::publish`] answers with that body and an `ETag`, or 304.
+//! A path given to [`Server::publish`] answers with that body, its SHA-256 as `ETag`, or 304.
 //!
 //! A server that waits does so until the peer leaves, [`Server::drop_connections`] or the end.
 //!

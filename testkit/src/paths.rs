@@ -27,16 +27,27 @@ pub(crate) fn answer(request: &Request, stream: &mut Stream<'_>) -> io::Result<E
     }
 }
 
-/// A published file, unless the client has it already.
-pub(crate) fn file(
-    request: &Request,
-    body: Vec<u8>,
-    stream: &mut Stream<'_>,
-) -> io::Result<Ending> {
-    let etag = format!("\"{}\"", BASE64_STANDARD.encode(Sha256::digest(&body)));
-    let known = request.header("if-none-match") == Some(&etag);
-    let response = if known { Response::new(304, "") } else { Response::new(200, body) };
-    reply(request, stream.get_mut(), &response.header("ETag", &etag))
+/// Something published, and the tag that goes with it.
+#[derive(Clone, Debug)]
+pub(crate) struct File {
+    pub(crate) body: Vec<u8>,
+    pub(crate) etag: String,
+}
+
+impl File {
+    /// Under the tag that the documentation of the update channel recommends.
+    pub(crate) fn new(body: Vec<u8>) -> Self {
+        let hex = Sha256::digest(&body).into_iter().map(|byte| format!("{byte:02x}"));
+        let etag = format!("\"{}\"", hex.collect::<String>());
+        Self { body, etag }
+    }
+}
+
+/// A published file, unless the client has it already (RFC 9110 §13.1.2).
+pub(crate) fn file(request: &Request, file: File, stream: &mut Stream<'_>) -> io::Result<Ending> {
+    let known = request.header("if-none-match").is_some_and(|tag| tag == "*" || tag == file.etag);
+    let response = if known { Response::new(304, "") } else { Response::new(200, file.body) };
+    reply(request, stream.get_mut(), &response.header("ETag", &file.etag))
 }
 
 fn route(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {

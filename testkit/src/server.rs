@@ -13,7 +13,7 @@ use rustix::net::sockopt::set_socket_linger;
 use crate::connection::{Connection, Ending, first_flight};
 use crate::event::{Event, Log};
 use crate::http::{Request, Response};
-use crate::paths;
+use crate::paths::{self, File};
 use crate::persona::{Behaviour, Persona};
 
 /// A running server. It stops, and all its connections with it, when the testkit is dropped.
@@ -83,7 +83,13 @@ impl Server {
 
     /// Answers requests for `path` with `body` from now on, with an `ETag`.
     pub fn publish(&self, path: &str, body: impl Into<Vec<u8>>) {
-        self.shared.files().insert(path.to_owned(), body.into());
+        self.shared.files().insert(path.to_owned(), File::new(body.into()));
+    }
+
+    /// The same under another `ETag`, such as a careless or hostile server's.
+    pub fn publish_tagged(&self, path: &str, body: impl Into<Vec<u8>>, etag: &str) {
+        let file = File { body: body.into(), etag: etag.to_owned() };
+        self.shared.files().insert(path.to_owned(), file);
     }
 
     /// Presents another chain in new handshakes. Open connections and session tickets stay good.
@@ -111,7 +117,7 @@ struct Shared {
     persona: Persona,
     log: Log,
     open: Mutex<BTreeMap<u64, TcpStream>>,
-    files: Mutex<BTreeMap<String, Vec<u8>>>,
+    files: Mutex<BTreeMap<String, File>>,
     stopping: AtomicBool,
 }
 
@@ -224,7 +230,7 @@ impl Shared {
         });
         let file = self.files().get(request.path()).cloned();
         let ending = match file {
-            Some(body) => paths::file(&request, body, stream)?,
+            Some(file) => paths::file(&request, file, stream)?,
             None => paths::answer(&request, stream)?,
         };
         stream.get_mut().flush()?;
@@ -237,7 +243,7 @@ impl Shared {
         }
     }
 
-    fn files(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+    fn files(&self) -> MutexGuard<'_, BTreeMap<String, File>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

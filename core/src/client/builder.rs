@@ -48,6 +48,8 @@ pub(super) struct Settings {
     pub(super) max_redirects: u32,
     pub(super) user_agent: String,
     pub(super) connect_to: Arc<ConnectTo>,
+    /// Whether a server may recognise the client by a TLS ticket.
+    pub(super) resumes: bool,
 }
 
 impl fmt::Debug for ClientBuilder {
@@ -69,6 +71,7 @@ impl ClientBuilder {
             max_redirects: 10,
             user_agent: concat!("pinfold/", env!("CARGO_PKG_VERSION")).to_owned(),
             connect_to: Arc::default(),
+            resumes: true,
         };
         Self { pins, settings, connect_to: Vec::new() }
     }
@@ -136,6 +139,12 @@ impl ClientBuilder {
     /// ever.
     pub fn connect_to(mut self, host: &str, port: u16, address: SocketAddr) -> Self {
         self.connect_to.push((host.to_owned(), port, address));
+        self
+    }
+
+    /// Has every handshake be a full one: for servers that shall not tell the client from others.
+    pub(crate) fn without_resumption(mut self) -> Self {
+        self.settings.resumes = false;
         self
     }
 

@@ -100,7 +100,10 @@ impl Generation {
             .with_custom_certificate_verifier(verifier.clone())
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        tls.resumption = Resumption::in_memory_sessions(64);
+        tls.resumption = match settings.resumes {
+            true => Resumption::in_memory_sessions(64),
+            false => Resumption::disabled(),
+        };
         let gate = Gate::default();
         let connector = PinnedConnector {
             config: Arc::new(tls),

@@ -1,20 +1,52 @@
 //! What the store holds: a line of JSON about the device, then the bundle.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::pinset::Bundle;
 use crate::rejection::Rejection;
+
+/// The SHA-256 of a bundle as it was published, which is what servers are asked with: unlike an
+/// `ETag` of theirs it is the same on every device, and no server can choose it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Digest([u8; 32]);
+
+impl Digest {
+    pub(super) fn of(published: &[u8]) -> Self {
+        Self(Sha256::digest(published).into())
+    }
+
+    /// Reads 64 hexadecimal digits.
+    fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
 
 /// What a device keeps about its pin set. None of it is secret, and none leaves the device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Kept {
     /// Decides the share of a gradual rollout that this device belongs to.
     pub(super) install_id: [u8; 16],
-    /// Of the document, as the server named it.
-    pub(super) etag: Option<String>,
+    /// Of the published bytes that made the document; none where it is the embedded one.
+    pub(super) digest: Option<Digest>,
     /// When a server last said what is newest, in seconds since 1970.
     pub(super) checked: Option<u64>,
 }
@@ -25,13 +57,13 @@ impl Kept {
         let mut install_id = [0; 16];
         let random = SystemRandom::new().fill(&mut install_id);
         random.map_err(|_| "the system has no randomness".to_owned())?;
-        Ok(Self { install_id, etag: None, checked: None })
+        Ok(Self { install_id, digest: None, checked: None })
     }
 
     pub(super) fn with(&self, bundle: &Bundle) -> Vec<u8> {
         let line = json!({
             "install_id": STANDARD.encode(self.install_id),
-            "etag": self.etag,
+            "digest": self.digest.map(|digest| digest.to_string()),
             "checked": self.checked,
         });
         let mut content = line.to_string().into_bytes();
@@ -52,9 +84,53 @@ impl Kept {
         let install_id = install_id.ok_or_else(|| broken("no install_id"))?;
         let kept = Self {
             install_id,
-            etag: line["etag"].as_str().map(str::to_owned),
+            // A version of old kept an `etag`: a server's word, which could freeze it for good.
+            digest: line["digest"].as_str().and_then(Digest::parse),
             checked: line["checked"].as_u64(),
         };
         Ok((kept, Bundle::parse_stored(bundle)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundle() -> Bundle {
+        let golden = include_bytes!("../../tests/data/pinset/golden/bundle.json");
+        Bundle::parse(golden).expect("the golden bundle")
+    }
+
+    /// What version 0.1 looks at, and how: an app that goes back to it keeps its share of a rollout.
+    #[test]
+    fn an_earlier_version_reads_what_this_one_writes() {
+        let mut kept = Kept::new().expect("randomness");
+        kept.digest = Some(Digest::of(b"a bundle"));
+        kept.checked = Some(1_796_048_964);
+        let content = kept.with(&bundle());
+        let end = content.iter().position(|byte| *byte == b'\n').expect("a line");
+        let line: Value = serde_json::from_slice(&content[..end]).expect("JSON");
+        let id = line["install_id"].as_str().and_then(|id| STANDARD.decode(id).ok());
+        assert_eq!(id.as_deref(), Some(&kept.install_id[..]));
+        assert_eq!(line["etag"].as_str(), None, "nothing that it would send");
+        assert_eq!(line["checked"].as_u64(), kept.checked);
+        assert_eq!(Bundle::parse_stored(&content[end + 1..]), Ok(bundle()));
+    }
+
+    #[test]
+    fn the_device_is_found_in_what_an_earlier_version_wrote() {
+        let old = include_bytes!("../../tests/data/pinset/golden/store-0.1");
+        let (kept, _) = Kept::parse(&old[40..]).expect("readable");
+        assert_eq!(STANDARD.encode(kept.install_id), "ziksuUt1kwsYKxiw0jcm2Q==");
+        assert_eq!((kept.digest, kept.checked), (None, Some(1_796_048_964)), "no etag");
+    }
+
+    #[test]
+    fn a_digest_is_64_hexadecimal_digits_or_none() {
+        let digest = Digest::of(b"a bundle");
+        assert_eq!(Digest::parse(&digest.to_string()), Some(digest));
+        for bad in ["", "*", &"+1".repeat(32), &"0".repeat(63), &"\u{e9}".repeat(32)] {
+            assert_eq!(Digest::parse(bad), None, "{bad}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::jitter::jittered;
-use super::kept::Kept;
+use super::kept::{Digest, Kept};
 use super::status::{PinSetStatus, Refreshed, UpdateError, UpdateEvent};
 use super::store::{Stamp, Store, Written};
 use crate::cancel::{CancelToken, Wake};
@@ -150,8 +150,8 @@ impl Inner {
             && kept.install_id != live.kept.install_id
         {
             live.kept.install_id = kept.install_id;
-            let state = live.state.clone();
-            self.adopt(&mut live, state);
+            let (state, digest) = (live.state.clone(), live.kept.digest);
+            self.adopt(&mut live, state, digest);
         }
         match self.verify(&content) {
             Ok((state, kept)) => {
@@ -159,8 +159,10 @@ impl Inner {
                 let age = kept.checked.and_then(|checked| now().checked_sub(checked));
                 let age = age.map_or(interval, Duration::from_secs);
                 live.due = Instant::now() + interval.saturating_sub(age);
-                live.kept = kept;
-                self.adopt_if_newer(&mut live, state)
+                // The digest is of what is stored, and that may be older than what is in memory.
+                let digest = if live.state == state { kept.digest } else { live.kept.digest };
+                live.kept = Kept { digest, ..kept };
+                self.adopt_if_newer(&mut live, state, kept.digest)
             }
             Err(rejection) => {
                 drop(live);
@@ -179,7 +181,9 @@ impl Inner {
         Ok((state, kept))
     }
 
-    fn adopt(&self, live: &mut Live, state: State) {
+    /// `digest` is of the bundle that has led to `state`.
+    fn adopt(&self, live: &mut Live, state: State, digest: Option<Digest>) {
+        live.kept.digest = digest;
         live.pins = in_force(&state, &self.embedded, &live.kept.install_id);
         if live.state != state {
             let inspected = std::mem::take(&mut live.told.inspected);
@@ -188,10 +192,10 @@ impl Inner {
         live.state = state;
     }
 
-    fn adopt_if_newer(&self, live: &mut Live, state: State) -> bool {
+    fn adopt_if_newer(&self, live: &mut Live, state: State, digest: Option<Digest>) -> bool {
         let newer = state.order() > live.state.order();
         if newer {
-            self.adopt(live, state);
+            self.adopt(live, state, digest);
         }
         newer
     }
@@ -293,7 +297,7 @@ impl Inner {
 
     /// Goes through the URLs until one has said what is newest.
     fn fetch(&self) -> Result<Refreshed, UpdateError> {
-        let (urls, etag) = {
+        let (urls, digest) = {
             let live = self.live();
             let mut urls = live.state.pinset().update().urls.clone();
             for url in &self.embedded.update_urls {
@@ -301,11 +305,11 @@ impl Inner {
                     urls.push(url.clone());
                 }
             }
-            (urls, live.kept.etag.clone())
+            (urls, live.kept.digest)
         };
         let mut failure = UpdateError::Unavailable("no update URL".into());
         for url in &urls {
-            match self.fetch_from(url, etag.as_deref()) {
+            match self.fetch_from(url, digest) {
                 Ok(refreshed) => {
                     self.settle(None);
                     return Ok(refreshed);
@@ -321,16 +325,19 @@ impl Inner {
         Err(failure)
     }
 
-    fn fetch_from(&self, url: &str, etag: Option<&str>) -> Result<Refreshed, UpdateError> {
+    fn fetch_from(&self, url: &str, known: Option<Digest>) -> Result<Refreshed, UpdateError> {
         let unavailable = |e: Error| UpdateError::Unavailable(e.to_string());
         let mut request = Request::new(Method::Get, url).map_err(unavailable)?;
-        if let Some(etag) = etag {
-            request = request.header("If-None-Match", etag).map_err(unavailable)?;
+        // A cache on the way asks its server.
+        request = request.header("Cache-Control", "no-cache").map_err(unavailable)?;
+        if let Some(known) = known {
+            let tag = format!("\"{known}\"");
+            request = request.header("If-None-Match", &tag).map_err(unavailable)?;
         }
         let response = self.fetcher.send(&request).map_err(unavailable)?;
         match response.status() {
             200 => {}
-            304 if etag.is_some() => {
+            304 if known.is_some() => {
                 let mut live = self.live();
                 live.kept.checked = Some(now());
                 let content = live.kept.with(&live.state.to_bundle());
@@ -340,7 +347,6 @@ impl Inner {
             }
             status => return Err(UpdateError::Unavailable(format!("{url}: status {status}"))),
         }
-        let etag = response.header("etag").filter(|etag| etag.len() <= 256).map(str::to_owned);
         let state = self.live().state.clone();
         let rejected = |rejection: Rejection| {
             let url = Some(url.to_owned());
@@ -363,11 +369,12 @@ impl Inner {
             };
         }
         live.kept.checked = Some(now());
-        live.kept.etag = etag;
+        let digest = Some(Digest::of(response.body()));
+        live.kept.digest = digest;
         let before = live.state.clone();
         // The same again is no other one, and costs no client its connections.
         if accepted != before {
-            self.adopt(&mut live, accepted);
+            self.adopt(&mut live, accepted, digest);
         }
         let adopted = live.state.clone();
         let content = live.kept.with(&adopted.to_bundle());
@@ -397,8 +404,8 @@ impl Inner {
         };
         match store.write(content, order) {
             Ok(Written::Kept(stored)) => {
-                if let Some(Ok((state, _))) = stored.content.map(|disk| self.verify(&disk)) {
-                    self.adopt_if_newer(&mut self.live(), state);
+                if let Some(Ok((state, kept))) = stored.content.map(|disk| self.verify(&disk)) {
+                    self.adopt_if_newer(&mut self.live(), state, kept.digest);
                 }
             }
             Ok(Written::Done(stamp)) => self.live().stamp = stamp,

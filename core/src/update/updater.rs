@@ -169,6 +169,7 @@ impl PinSetUpdaterBuilder {
             .deny_unpinned(false)
             .roots(self.roots)
             .max_redirects(0)
+            .without_resumption()
             .connect_timeout(Duration::from_secs(10))
             .timeout(self.timeout)
             .max_response_bytes(MAX_BUNDLE);
