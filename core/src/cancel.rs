@@ -1,8 +1,10 @@
 //! Cancelling a call from another thread.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
+
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Cancels one call, from any thread and at any stage: it closes the call's sockets and wakes its
 /// waits, so the call ends at once with [`Error::Cancelled`](crate::Error::Cancelled).
@@ -72,7 +74,7 @@ impl CancelToken {
         self.waits().retain(|known| !known.ptr_eq(&weak));
     }
 
-    fn waits(&self) -> std::sync::MutexGuard<'_, Vec<Weak<dyn Wake>>> {
+    fn waits(&self) -> MutexGuard<'_, Vec<Weak<dyn Wake>>> {
         // The list is whole at every point where a panic could leave it.
         self.0.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,7 +86,7 @@ impl fmt::Debug for CancelToken {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::sync::atomic::AtomicUsize;
 
@@ -131,5 +133,50 @@ mod tests {
         assert_eq!(Arc::strong_count(&wait), 1);
         drop(wait);
         token.cancel();
+    }
+}
+
+#[cfg(all(test, shuttle))]
+mod interleavings {
+    use shuttle::thread;
+
+    use super::*;
+    use crate::sync::atomic::AtomicUsize;
+    use crate::sync::in_every_order;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(&self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_wait_that_begins_while_its_call_is_cancelled_is_woken() {
+        in_every_order(|| {
+            let (token, wait) = (CancelToken::new(), Arc::new(Count::default()));
+            let canceller = token.clone();
+            let cancelling = thread::spawn(move || canceller.cancel());
+            token.watch(&wait);
+            cancelling.join().expect("no panic");
+            assert!(wait.0.load(Ordering::SeqCst) > 0, "it sleeps for ever");
+        });
+    }
+
+    #[test]
+    fn a_connection_that_its_call_has_given_back_is_not_closed_by_it() {
+        in_every_order(|| {
+            let (token, wait) = (CancelToken::new(), Arc::new(Count::default()));
+            token.watch(&wait);
+            let canceller = token.clone();
+            let cancelling = thread::spawn(move || canceller.cancel());
+            token.unwatch(&wait);
+            let before = wait.0.load(Ordering::SeqCst);
+            // From here on it is another call's.
+            cancelling.join().expect("no panic");
+            assert_eq!(wait.0.load(Ordering::SeqCst), before, "somebody else's call is cut off");
+        });
     }
 }

@@ -32,6 +32,7 @@ mod net;
 pub mod pin;
 pub mod pinset;
 mod rejection;
+mod sync;
 mod time;
 pub mod update;
 pub mod verify;

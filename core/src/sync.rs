@@ -1,0 +1,22 @@
+//! What threads share: the standard library's. Under `scripts/prove interleavings` it is shuttle's,
+//! which runs one thread at a time and picks at every use of these which one goes on, so that a
+//! test meets the orders that a processor shows once in a million runs.
+//!
+//! For code that such a test looks at; the rest uses the standard library.
+
+#[cfg(not(all(test, shuttle)))]
+pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
+
+#[cfg(all(test, shuttle))]
+pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};
+
+/// Runs `scenario` under many orders of its threads: at random, and with few but well-placed
+/// switches, which is how most mistakes show.
+#[cfg(all(test, shuttle))]
+pub(crate) fn in_every_order(scenario: impl Fn() + Copy + Send + Sync + 'static) {
+    const RUNS: usize = 1_000;
+    shuttle::check_random(scenario, RUNS);
+    for switches in 1..=3 {
+        shuttle::check_pct(scenario, RUNS, switches);
+    }
+}
