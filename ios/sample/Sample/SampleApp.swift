@@ -37,8 +37,9 @@ struct SampleApp: App {
         updates.managedConfiguration = PinSetUpdater.managedAppConfiguration
         var requests = PinnedClient.Configuration()
         #if DEBUG
-            updates.useServe(authority: try resource("authority.der"))
-            requests.useServe()
+            let address = String(decoding: try resource("serve.txt"), as: UTF8.self)
+            updates.useServe(at: address, authority: try resource("authority.der"))
+            requests.useServe(at: address)
         #endif
         return try Model(
             embedded: resource("pinfold.json"), updates: updates, requests: requests)

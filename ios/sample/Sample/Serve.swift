@@ -8,24 +8,29 @@ import Pinfold
     extension PinSetUpdater.Configuration {
         /// Gets updates from there.
         ///
-        /// - Parameter authority: Who has issued its certificate, in DER.
-        mutating func useServe(authority: Data) {
+        /// - Parameters:
+        ///   - address: What `serve` has written into serve.txt; empty if it was not running.
+        ///   - authority: Who has issued its certificate, in DER.
+        mutating func useServe(at address: String, authority: Data) {
             roots = .only([authority])
-            connectTo = [.serve("pins")]
+            connectTo = .serve(["pins"], at: address)
         }
     }
 
     extension PinnedClient.Configuration {
         /// Leads api.pinfold.test and other.pinfold.test there. The pin set itself says whose
         /// certificates they have.
-        mutating func useServe() {
-            connectTo = [.serve("api"), .serve("other")]
+        ///
+        /// - Parameter address: What `serve` has written into serve.txt; empty if it was not running.
+        mutating func useServe(at address: String) {
+            connectTo = .serve(["api", "other"], at: address)
         }
     }
 
-    extension ConnectTo {
-        fileprivate static func serve(_ name: String) -> Self {
-            ConnectTo(host: "\(name).pinfold.test", address: "127.0.0.1:8443")
+    extension [ConnectTo] {
+        fileprivate static func serve(_ names: [String], at address: String) -> Self {
+            guard !address.isEmpty else { return [] }
+            return names.map { ConnectTo(host: "\($0).pinfold.test", address: address) }
         }
     }
 #endif

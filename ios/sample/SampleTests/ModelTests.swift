@@ -107,9 +107,11 @@ struct ModelTests {
             -> Void = { _, _ in }
     ) throws -> Model {
         var updates = PinSetUpdater.Configuration()
-        updates.useServe(authority: try authority())
+        let address = try String(
+            contentsOf: Self.pins.appendingPathComponent("debug/serve.txt"), encoding: .utf8)
+        updates.useServe(at: address, authority: try authority())
         var requests = PinnedClient.Configuration()
-        requests.useServe()
+        requests.useServe(at: address)
         try configure(&updates, &requests)
         let embedded = try Data(contentsOf: Self.pins.appendingPathComponent("assets/pinfold.json"))
         return try Model(embedded: embedded, updates: updates, requests: requests)

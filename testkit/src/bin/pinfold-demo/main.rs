@@ -3,6 +3,7 @@
 
 mod client;
 mod place;
+mod process;
 mod rotate;
 mod table;
 mod who;

@@ -1,10 +1,7 @@
 //! Where the scenario plays: the servers, what the clients are given, and what the servers saw.
 
 use std::fs;
-use std::io::Write;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,8 +9,7 @@ use pinfold_testkit::{Event, Testkit};
 use serde_json::json;
 
 use crate::client::HOST;
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::process::{PATIENCE, Process};
 
 pub(crate) struct Place {
     pub(crate) work: PathBuf,
@@ -46,17 +42,8 @@ pub(crate) struct Seen {
 }
 
 struct Real {
-    processes: Vec<Child>,
+    _processes: [Process; 2],
     logs: PathBuf,
-}
-
-impl Drop for Real {
-    fn drop(&mut self) {
-        for process in &mut self.processes {
-            let _gone = process.kill();
-            let _reaped = process.wait();
-        }
-    }
 }
 
 impl Place {
@@ -204,36 +191,37 @@ impl Real {
     fn start(work: &Path, servers: &mut Servers) -> Result<Self, String> {
         let logs = work.join("logs");
         fs::create_dir_all(&logs).map_err(|e| format!("{}: {e}", logs.display()))?;
-        let mut real = Self { processes: Vec::new(), logs };
-        let [backend, impostor, interceptor] = free_ports()?;
-
-        let configuration = work.join("nginx.conf");
-        fs::write(&configuration, nginx(work, backend, impostor)).map_err(|e| e.to_string())?;
-        real.spawn(Command::new("nginx").arg("-c").arg(&configuration).arg("-p").arg(work))?;
-        real.spawn(
-            Command::new("mitmdump")
-                .args(["--mode", &format!("reverse:https://127.0.0.1:{backend}")])
-                .args(["--listen-host", "127.0.0.1", "--listen-port", &interceptor.to_string()])
-                .args(["--ssl-insecure", "--set", "flow_detail=1", "--set"])
-                .arg(format!("confdir={}", work.join("mitmproxy").display())),
+        let (nginx, [backend, impostor]) = Process::nginx(
+            work,
+            &work.join("nginx.conf"),
+            &work.join("nginx.pid"),
+            &logs.join("nginx.out"),
+            |[backend, impostor]| nginx(work, backend, impostor),
         )?;
-        for port in [backend, impostor, interceptor] {
-            await_port(port)?;
-        }
-        let address = |port: u16| format!("127.0.0.1:{port}");
-        (servers.backend, servers.impostor) = (address(backend), address(impostor));
-        servers.interceptor = address(interceptor);
-        Ok(real)
-    }
-
-    fn spawn(&mut self, command: &mut Command) -> Result<(), String> {
-        let name = command.get_program().to_string_lossy().into_owned();
-        let log = self.logs.join(format!("{name}.out"));
-        let log = fs::File::create(log).map_err(|e| e.to_string())?;
-        let errors = log.try_clone().map_err(|e| e.to_string())?;
-        let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
-        self.processes.push(child.map_err(|e| format!("{name}: {e}"))?);
-        Ok(())
+        let log = logs.join("mitmdump.out");
+        let mut mitmdump = Process::start(
+            &[
+                "mitmdump",
+                "--mode",
+                &format!("reverse:https://127.0.0.1:{backend}"),
+                "--listen-host",
+                "127.0.0.1",
+                "--listen-port",
+                "0",
+                "--ssl-insecure",
+                "--set",
+                "flow_detail=1",
+                "--set",
+                &format!("confdir={}", work.join("mitmproxy").display()),
+            ],
+            &log,
+        )?;
+        let said = || mitmproxy_address(&fs::read_to_string(&log).ok()?);
+        let interceptor = mitmdump.await_that(said, "mitmdump")?;
+        servers.interceptor =
+            interceptor.ok_or_else(|| format!("mitmdump ended: see {}", log.display()))?;
+        (servers.backend, servers.impostor) = (local(backend), local(impostor));
+        Ok(Self { _processes: [nginx, mitmdump], logs })
     }
 
     fn forget(&self) -> Result<(), String> {
@@ -297,6 +285,7 @@ fn nginx(work: &Path, backend: u16, impostor: u16) -> String {
     };
     format!(
         r#"daemon off;
+master_process off;
 error_log "{work}/logs/error.log" info;
 pid "{work}/nginx.pid";
 events {{}}
@@ -311,25 +300,14 @@ http {{
     )
 }
 
-pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N], String> {
-    // Held together, so that they differ.
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0"));
-    let mut ports = [0; N];
-    for (port, listener) in ports.iter_mut().zip(&listeners) {
-        let listener = listener.as_ref().map_err(|e| format!("no free port: {e}"))?;
-        *port = listener.local_addr().map_err(|e| e.to_string())?.port();
-    }
-    Ok(ports)
+/// Where mitmproxy says that it listens: `… listening at 127.0.0.1:40123.`
+fn mitmproxy_address(log: &str) -> Option<String> {
+    let (_, rest) = log.split_once("listening at ")?;
+    let line = rest.lines().next()?;
+    Some(line.trim_end_matches('.').to_owned())
 }
 
-pub(crate) fn await_port(port: u16) -> Result<(), String> {
-    let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
-        if let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) {
-            let _closed = stream.flush();
-            return Ok(());
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    Err(format!("nothing listens on port {port}"))
+/// `IP:PORT` of a port of this machine.
+pub(crate) fn local(port: u16) -> String {
+    format!("127.0.0.1:{port}")
 }

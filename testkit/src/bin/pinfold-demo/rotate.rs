@@ -3,14 +3,15 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use pinfold_testkit::{Owner, Testkit};
 use serde_json::Value;
 
 use crate::client::{Client, HOST, Kind};
-use crate::place::{Place, await_port, free_ports};
+use crate::place::{Place, local};
+use crate::process::Process;
 use crate::table::row;
 
 /// What is shown, and how a request ends then.
@@ -69,9 +70,8 @@ impl<'a> Scene<'a> {
         let app = owner.embedded(&Owner::payload(kit.pki(), 1, &["backend"]));
         fs::write(folder.join("embedded.json"), app.to_string()).map_err(|e| e.to_string())?;
         let nginx = if place.is_real() { Some(Nginx::new(place)?) } else { None };
-        let address = |port: u16| format!("127.0.0.1:{port}");
         let (backend, updates) = match &nginx {
-            Some(nginx) => (address(nginx.backend), address(nginx.updates)),
+            Some(nginx) => (local(nginx.backend), local(nginx.updates)),
             None => (place.testkit_address("backend"), place.testkit_address("rsa")),
         };
         Ok(Self { kit, owner, folder, nginx, backend, updates })
@@ -118,49 +118,43 @@ impl Drop for Scene<'_> {
 
 /// Backend and update server in one.
 struct Nginx {
-    process: Option<Child>,
+    process: Option<Process>,
     work: PathBuf,
     backend: u16,
     updates: u16,
 }
 
 impl Nginx {
+    /// It listens already, so that its ports are its own from now on.
     fn new(place: &Place) -> Result<Self, String> {
-        let [backend, updates] = free_ports()?;
         let work = place.work.clone();
         // So that its tickets survive that it is started again.
         let key = (0..80).collect::<Vec<u8>>();
         fs::write(work.join("rotation/ticket.key"), key).map_err(|e| e.to_string())?;
-        Ok(Self { process: None, work, backend, updates })
+        let [file, pid, log] = Self::files(&work);
+        let (process, [backend, updates]) =
+            Process::nginx(&work, &file, &pid, &log, |[backend, updates]| {
+                Self::configuration(&work, backend, updates, "backend")
+            })?;
+        Ok(Self { process: Some(process), work, backend, updates })
     }
 
     fn present(&mut self, name: &str) -> Result<(), String> {
-        self.stop();
-        let file = self.work.join("rotation/nginx.conf");
-        fs::write(&file, self.configuration(name)).map_err(|e| e.to_string())?;
-        let log = fs::File::create(self.work.join("logs/rotation.out"));
-        let child = Command::new("nginx")
-            .arg("-c")
-            .arg(&file)
-            .arg("-p")
-            .arg(&self.work)
-            .stdin(Stdio::null())
-            .stderr(log.map_err(|e| e.to_string())?)
-            .spawn();
-        self.process = Some(child.map_err(|e| format!("nginx: {e}"))?);
-        await_port(self.backend)?;
-        await_port(self.updates)
+        self.process = None;
+        let [file, pid, log] = Self::files(&self.work);
+        let configuration = Self::configuration(&self.work, self.backend, self.updates, name);
+        let process = Process::nginx_at(&self.work, &file, &pid, &log, &configuration)?;
+        let ended = || format!("nginx ended: see {}", log.display());
+        self.process = Some(process.ok_or_else(ended)?);
+        Ok(())
     }
 
-    fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            let _gone = process.kill();
-            let _reaped = process.wait();
-        }
+    fn files(work: &Path) -> [PathBuf; 3] {
+        ["rotation/nginx.conf", "rotation/nginx.pid", "logs/rotation.out"].map(|it| work.join(it))
     }
 
-    fn configuration(&self, name: &str) -> String {
-        let (work, backend, updates) = (self.work.display(), self.backend, self.updates);
+    fn configuration(work: &Path, backend: u16, updates: u16, name: &str) -> String {
+        let work = work.display();
         format!(
             r#"daemon off;
 master_process off;
@@ -187,12 +181,6 @@ http {{
 }}
 "#
         )
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        self.stop();
     }
 }
 
