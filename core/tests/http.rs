@@ -104,6 +104,71 @@ fn large_request_bodies_arrive_whole() {
     assert_eq!(events.iter().filter_map(sizes).collect::<Vec<_>>(), [5 << 20]);
 }
 
+#[test]
+fn gzip_is_decoded_however_its_coding_is_written() {
+    let kit = kit();
+    let client = pinned_client(&kit);
+    for query in [
+        "fields=gzip",
+        "fields=x-gzip",
+        "fields=X-GZIP",
+        "fields=identity,%20gzip",
+        "fields=identity%7Cgzip",
+        "fields=gzip%7Cidentity",
+        "fields=gzip%7CGzip&layers=2",
+        "fields=identity&layers=0",
+        "zeros=10",
+        "zeros=5000",
+    ] {
+        let response = client.get(&url(&format!("/coded?{query}"))).expect(query);
+        assert_eq!(response.text(), "hello", "{query}");
+    }
+    // Nobody has asked for that: the app gets what was sent, and is told so.
+    let other = client.get(&url("/coded?fields=br&layers=0")).expect("handed on");
+    assert_eq!((other.text().as_ref(), other.header("content-encoding")), ("hello", Some("br")));
+    let broken = client.get(&url("/coded?layers=0")).expect_err("plain text that is called gzip");
+    assert_eq!(broken.code(), "invalid_response");
+}
+
+#[test]
+fn where_the_caller_sets_a_coding_or_a_range_nothing_is_added_and_nothing_decoded() {
+    let kit = kit();
+    let client = pinned_client(&kit);
+    for (name, value, sent) in [
+        ("Accept-Encoding", "gzip", "gzip"),
+        ("accept-encoding", "br;q=1.0, gzip", "br;q=1.0, gzip"),
+        ("Range", "bytes=0-", "identity"),
+    ] {
+        let with = |path: &str| {
+            let request = request(Method::Get, path).header(name, value).expect("a good header");
+            client.send(&request).expect("pinned")
+        };
+        let coded = with("/coded");
+        assert_eq!(coded.header("content-encoding"), Some("gzip"), "{name}");
+        assert_eq!(coded.body().get(..2), Some(&[0x1f, 0x8b][..]), "{name}: as it was sent");
+        let echo = with("/echo").text().to_lowercase();
+        assert!(echo.contains(&format!(r#"["accept-encoding","{sent}"]"#)), "{echo}");
+    }
+    let echo = client.get(&url("/echo")).expect("pinned").text().to_lowercase();
+    assert_eq!(echo.matches("accept-encoding").count(), 1, "{echo}");
+    assert!(echo.contains(r#"["accept-encoding","gzip"]"#), "{echo}");
+}
+
+#[test]
+fn head_and_answers_without_a_body_have_nothing_to_decode() {
+    let kit = kit();
+    let client = pinned_client(&kit);
+    let head = client.send(&request(Method::Head, "/coded")).expect("no body");
+    assert_eq!((head.status(), head.body().len()), (200, 0));
+    for status in [204, 304] {
+        let path = format!("/coded?status={status}");
+        let response = client.get(&url(&path)).expect("no body");
+        assert_eq!((response.status(), response.body().len()), (status, 0));
+        // Of what it would have had.
+        assert_eq!(response.header("content-encoding"), Some("gzip"));
+    }
+}
+
 /// What an attacker on the path can do at any time: a FIN where close_notify belongs.
 #[test]
 fn a_truncated_body_is_an_error() {

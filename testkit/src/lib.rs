@@ -58,6 +58,9 @@
 //! | `/redirect?code=302&to=URL` | a redirect to the URL, which is percent-encoded |
 //! | `/bytes/N`, `/chunked/N`, `/until-close/N` | N bytes, delimited in each of the three ways |
 //! | `/gzip/N` | N zeros, compressed |
+//! | `/fields/N`, `/folded` | N header fields beside the length; one that is folded (RFC 9112 §5.2) |
+//! | `/chunk-extension/N`, `/chunk-zeros/N` | a chunk with an extension of N letters; N zeros before its size |
+//! | `/coded?fields=A\|B&layers=N&zeros=N&status=N` | "hello", compressed N times, zero bytes behind it, with a `Content-Encoding` for each of A, B… |
 //! | `/bomb` | 200 MiB of zeros, compressed |
 //! | `/truncated` | a body until the end, which is a FIN without `close_notify` |
 //! | `/short` | 10 bytes of 1000, closes |

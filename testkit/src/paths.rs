@@ -72,6 +72,22 @@ fn route(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {
             let coded = gzip(&vec![0; number(count)?])?;
             reply(request, to, &Response::new(200, coded).header("Content-Encoding", "gzip"))
         }
+        ["coded"] => coded(request, to),
+        ["fields", count] => {
+            let fields = (0..number(count)?).map(|i| format!("X-Field-{i}: {i}\r\n"));
+            let fields = fields.collect::<String>();
+            send(to, format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 2\r\n\r\nok").as_bytes())?;
+            Ok(Ending::KeepAlive)
+        }
+        ["folded"] => {
+            send(to, b"HTTP/1.1 200 OK\r\nX-Long: one\r\n  two\r\nContent-Length: 2\r\n\r\nok")?;
+            Ok(Ending::KeepAlive)
+        }
+        ["chunk-extension", count] => {
+            let extension = "x".repeat(number(count)?);
+            one_chunk(to, &format!("5;{extension}"))
+        }
+        ["chunk-zeros", count] => one_chunk(to, &format!("{}5", "0".repeat(number(count)?))),
         ["bomb"] => bomb(to),
 
         ["truncated"] => {
@@ -175,6 +191,24 @@ fn redirect(request: &Request, to: &mut impl Write) -> io::Result<Ending> {
     reply(request, to, &response)
 }
 
+/// "hello", compressed as often and with as many zero bytes behind it as asked for, under any fields.
+fn coded(request: &Request, to: &mut impl Write) -> io::Result<Ending> {
+    let asked = |name: &str, default: &str| request.query(name).unwrap_or_else(|| default.into());
+    let mut body = b"hello".to_vec();
+    for _ in 0..number(&asked("layers", "1"))? {
+        body = gzip(&body)?;
+    }
+    body.resize(body.len() + number(&asked("zeros", "0"))?, 0);
+    let status = asked("status", "200").parse().unwrap_or(200);
+    // A 304 speaks of the body that a 200 would have.
+    let bodiless = matches!(status, 204 | 304);
+    let mut response = Response::new(status, if bodiless { Vec::new() } else { body });
+    for value in asked("fields", "gzip").split('|') {
+        response = response.header("Content-Encoding", value);
+    }
+    reply(request, to, &response)
+}
+
 fn chunked(to: &mut impl Write, count: usize) -> io::Result<Ending> {
     send(to, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
     let mut body = Chunked(to);
@@ -182,6 +216,13 @@ fn chunked(to: &mut impl Write, count: usize) -> io::Result<Ending> {
         body.write_all(piece)?;
     }
     body.finish().map(|()| Ending::KeepAlive)
+}
+
+/// "hello" behind a size as it is given.
+fn one_chunk(to: &mut impl Write, size: &str) -> io::Result<Ending> {
+    send(to, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+    send(to, format!("{size}\r\nhello\r\n0\r\n\r\n").as_bytes())?;
+    Ok(Ending::KeepAlive)
 }
 
 fn slow(to: &mut Connection<'_>) -> io::Result<Ending> {

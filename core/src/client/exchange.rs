@@ -10,6 +10,7 @@ use ureq::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use ureq::http::{self, HeaderName, HeaderValue};
 
 use super::builder::Settings;
+use super::codings::{Asked, has_body, layers_of_gzip};
 use super::gzip::GzipDecoder;
 use super::request::Request;
 use super::response::Response;
@@ -208,13 +209,16 @@ impl Generation {
         call: &Call,
     ) -> Result<Response, Error> {
         let host = request.target.host().as_str();
+        let asked = Asked::of(request.headers.iter().map(|header| header.name.as_str()));
         let mut head =
             http::Request::builder().method(request.method.as_str()).uri(request.target.as_str());
         if let Some(headers) = head.headers_mut() {
             for header in &request.headers {
                 headers.append(header.name.clone(), header.value.clone());
             }
-            headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
+            if let Some(value) = asked.accept_encoding() {
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(value));
+            }
         }
         let as_url =
             |e: http::Error| Error::InvalidUrl { url: host.to_owned(), reason: e.to_string() };
@@ -261,14 +265,21 @@ impl Generation {
             }
             return Ok(response);
         }
-        if response.header("content-encoding").is_some_and(|c| c.eq_ignore_ascii_case("gzip")) {
-            // Both are of what was sent, not of what the app gets.
-            let sent = [CONTENT_ENCODING.as_str(), CONTENT_LENGTH.as_str()];
-            response.headers.retain(|(name, _)| !sent.contains(&name.as_str()));
-            response.body = read_body(&mut GzipDecoder::new(reader), None, host, limits)?;
-        } else {
+        let has_body = has_body(request.method.as_str(), response.status);
+        let codings = response.headers.iter().filter(|(name, _)| name == CONTENT_ENCODING.as_str());
+        let layers = layers_of_gzip(codings.map(|(_, value)| value.as_str())).unwrap_or(0);
+        if asked != Asked::Gzip || !has_body || layers == 0 {
             response.body = read_body(&mut reader, known, host, limits)?;
+            return Ok(response);
         }
+        // Both are of what was sent, not of what the app gets.
+        let sent = [CONTENT_ENCODING.as_str(), CONTENT_LENGTH.as_str()];
+        response.headers.retain(|(name, _)| !sent.contains(&name.as_str()));
+        let mut decoder: Box<dyn Read + '_> = Box::new(reader);
+        for _ in 0..layers {
+            decoder = Box::new(GzipDecoder::new(decoder));
+        }
+        response.body = read_body(&mut decoder, None, host, limits)?;
         Ok(response)
     }
 

@@ -15,8 +15,12 @@ const NAME: u8 = 1 << 3;
 const COMMENT: u8 = 1 << 4;
 const RESERVED: u8 = 0b1110_0000;
 
+/// Zero bytes behind the last member, with which some servers fill up a block.
+const MAX_PADDING: usize = 64 * 1024;
+
 /// Decodes members one after the other (RFC 1952 §2.2). No bytes at all are no member and no error:
-/// a response to HEAD names the coding too. What is broken is an error of the kind
+/// a response to HEAD names the coding too. Zero bytes behind the last one belong to nothing, as
+/// gzip(1) has it. What is broken is an error of the kind
 /// [`ErrorKind::InvalidData`].
 pub(super) struct GzipDecoder<R> {
     from: BufReader<R>,
@@ -27,7 +31,8 @@ pub(super) struct GzipDecoder<R> {
 }
 
 enum Part {
-    Header,
+    First,
+    Next,
     Data,
     Trailer,
 }
@@ -35,7 +40,7 @@ enum Part {
 impl<R: Read> GzipDecoder<R> {
     pub(super) fn new(from: R) -> Self {
         let (from, inflate) = (BufReader::new(from), Decompress::new(false));
-        Self { from, next: Part::Header, inflate, crc: 0, length: 0 }
+        Self { from, next: Part::First, inflate, crc: 0, length: 0 }
     }
 
     fn inflate(&mut self, to: &mut [u8]) -> io::Result<usize> {
@@ -76,8 +81,12 @@ impl<R: Read> Read for GzipDecoder<R> {
         }
         loop {
             match self.next {
-                Part::Header if self.from.fill_buf()?.is_empty() => return Ok(0),
-                Part::Header => {
+                Part::First | Part::Next if self.from.fill_buf()?.is_empty() => return Ok(0),
+                Part::Next if self.from.fill_buf()?[0] == 0 => {
+                    skip_padding(&mut self.from)?;
+                    return Ok(0);
+                }
+                Part::First | Part::Next => {
                     skip_header(&mut self.from)?;
                     self.inflate.reset(false);
                     (self.next, self.crc, self.length) = (Part::Data, !0, 0);
@@ -88,10 +97,27 @@ impl<R: Read> Read for GzipDecoder<R> {
                 },
                 Part::Trailer => {
                     self.check_trailer()?;
-                    self.next = Part::Header;
+                    self.next = Part::Next;
                 }
             }
         }
+    }
+}
+
+/// Reads zero bytes up to the end of the body; nothing else may follow them.
+fn skip_padding(from: &mut impl BufRead) -> io::Result<()> {
+    let mut left = MAX_PADDING;
+    loop {
+        let bytes = from.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if bytes.iter().any(|byte| *byte != 0) || bytes.len() > left {
+            return Err(broken("something that is no member behind the last one"));
+        }
+        let read = bytes.len();
+        left -= read;
+        from.consume(read);
     }
 }
 
@@ -197,6 +223,22 @@ mod tests {
         assert_eq!(decoded(b"").expect("an answer to HEAD"), b"");
         let two = [member(b"one "), member(b""), member(b"two")].concat();
         assert_eq!(decoded(&two).expect("good"), b"one two");
+    }
+
+    #[test]
+    fn zero_bytes_behind_the_last_member_are_none_of_the_body() {
+        for zeros in [1, 2, 10, 512, 20_000, MAX_PADDING] {
+            let padded = [member(b"one "), member(b"two"), vec![0; zeros]].concat();
+            assert_eq!(decoded(&padded).expect("good"), b"one two", "{zeros}");
+        }
+        for bad in [
+            vec![0; 10],
+            [member(b"a"), vec![0; 3], b"x".to_vec()].concat(),
+            [member(b"a"), vec![0; 3], member(b"b")].concat(),
+            [member(b"a"), vec![0; MAX_PADDING + 1]].concat(),
+        ] {
+            assert_eq!(decoded(&bad).expect_err("no gzip").kind(), ErrorKind::InvalidData);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The pinned HTTPS client.
 
 mod builder;
+mod codings;
 mod exchange;
 mod gzip;
 mod redirect;
