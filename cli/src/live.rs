@@ -27,11 +27,20 @@ pub(crate) struct Presented {
     pub(crate) untrusted: Option<String>,
 }
 
-/// The chain that `target`, `HOST[:PORT]`, presents.
-pub(crate) fn chain(target: &str, connect: Option<SocketAddr>) -> Result<Presented, Failure> {
+/// The host of `target`, `HOST[:PORT]`.
+pub(crate) fn host(target: &str) -> Result<HostName, Failure> {
+    Ok(host_and_port(target)?.0)
+}
+
+fn host_and_port(target: &str) -> Result<(HostName, u16), Failure> {
     let (host, port) = split(target)
         .ok_or_else(|| Failure::input("--live", format!("{target:?} is not HOST or HOST:PORT")))?;
-    let host = HostName::parse(host).map_err(|e| Failure::input("--live", e))?;
+    Ok((HostName::parse(host).map_err(|e| Failure::input("--live", e))?, port))
+}
+
+/// The chain that `target`, `HOST[:PORT]`, presents.
+pub(crate) fn chain(target: &str, connect: Option<SocketAddr>) -> Result<Presented, Failure> {
+    let (host, port) = host_and_port(target)?;
     let name = ServerName::try_from(host.to_string()).map_err(|e| Failure::input("--live", e))?;
     let addresses = match connect {
         Some(address) => vec![address],

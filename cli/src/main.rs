@@ -2,7 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+mod author;
 mod bundle;
+mod diff;
+#[cfg(test)]
+mod docs;
 mod document;
 mod draft;
 mod evaluate;
@@ -14,6 +18,7 @@ mod lint;
 mod live;
 mod output;
 mod pin;
+mod pinset_file;
 mod pkcs11;
 mod publish;
 mod root;
@@ -22,6 +27,7 @@ mod sign;
 mod signer;
 mod terminal;
 mod verify;
+mod view;
 
 use std::process::ExitCode;
 
@@ -43,6 +49,12 @@ enum Command {
     Fetch(fetch::Arguments),
     Keygen(keygen::Arguments),
     Root(root::Arguments),
+    Init(author::InitArguments),
+    Host(author::HostArguments),
+    Block(author::BlockArguments),
+    Inspect(author::InspectArguments),
+    Renew(author::RenewArguments),
+    Diff(diff::Arguments),
     Lint(lint::Arguments),
     Sign(sign::SignArguments),
     Tbs(sign::TbsArguments),
@@ -69,6 +81,12 @@ fn main() -> ExitCode {
         Command::Fetch(arguments) => (arguments.json, fetch::run(&arguments).map(done)),
         Command::Keygen(arguments) => (arguments.json, keygen::run(&arguments).map(done)),
         Command::Root(arguments) => (arguments.json(), root::run(&arguments).map(done)),
+        Command::Init(arguments) => (arguments.json, author::init(&arguments).map(done)),
+        Command::Host(arguments) => (arguments.json(), author::host(&arguments).map(done)),
+        Command::Block(arguments) => (arguments.common.json, author::block(&arguments).map(done)),
+        Command::Inspect(arguments) => (arguments.json(), author::inspect(&arguments).map(done)),
+        Command::Renew(arguments) => (arguments.common.json, author::renew(&arguments).map(done)),
+        Command::Diff(arguments) => (arguments.json, diff::run(&arguments)),
         Command::Lint(arguments) => (arguments.json, lint::run(&arguments)),
         Command::Sign(arguments) => (arguments.json(), sign::sign(&arguments).map(done)),
         Command::Tbs(arguments) => (arguments.json, sign::tbs(&arguments).map(done)),
