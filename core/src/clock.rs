@@ -49,8 +49,42 @@ impl Clock for SystemClock {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::sync::{Mutex, MutexGuard};
+
     use super::*;
+
+    /// A clock that is set by hand; a day after boot in the beginning, on 2026-11-21 at noon.
+    #[derive(Debug)]
+    pub(crate) struct Hands(Mutex<(u64, Duration)>);
+
+    impl Default for Hands {
+        fn default() -> Self {
+            Self(Mutex::new((1_795_262_400, Duration::from_secs(86_400))))
+        }
+    }
+
+    impl Hands {
+        /// Time goes by on both clocks.
+        pub(crate) fn pass(&self, time: Duration) {
+            let mut now = self.lock();
+            *now = (now.0 + time.as_secs(), now.1 + time);
+        }
+
+        fn lock(&self) -> MutexGuard<'_, (u64, Duration)> {
+            self.0.lock().expect("no panic")
+        }
+    }
+
+    impl Clock for Hands {
+        fn wall(&self) -> u64 {
+            self.lock().0
+        }
+
+        fn boot(&self) -> Duration {
+            self.lock().1
+        }
+    }
 
     #[test]
     fn time_passes() {

@@ -175,6 +175,8 @@ pub enum UntrustedReason {
 pub enum TimeoutPhase {
     /// Name resolution, TCP and TLS together.
     Connect,
+    /// The next bytes of the answer.
+    Read,
     /// The whole call: redirects and the body included.
     Total,
     /// The platform's judgement of the certificate.
@@ -227,6 +229,7 @@ impl Error {
             Self::PinSetLapsed(_) => "pin_set_lapsed",
             Self::ResponseTooLarge { .. } => "response_too_large",
             Self::Timeout { phase: TimeoutPhase::Connect, .. } => "timeout_connect",
+            Self::Timeout { phase: TimeoutPhase::Read, .. } => "timeout_read",
             Self::Timeout { phase: TimeoutPhase::Total, .. } => "timeout_total",
             Self::Timeout { phase: TimeoutPhase::Trust, .. } => "timeout_trust",
             Self::TlsFailed { .. } => "tls_failed",
@@ -264,6 +267,7 @@ impl Error {
         "pin_set_lapsed",
         "response_too_large",
         "timeout_connect",
+        "timeout_read",
         "timeout_total",
         "timeout_trust",
         "tls_failed",
@@ -397,6 +401,7 @@ impl fmt::Display for Error {
             Self::Timeout { host, phase, after } => {
                 let what = match phase {
                     TimeoutPhase::Connect => "connecting to",
+                    TimeoutPhase::Read => "the answer of",
                     TimeoutPhase::Total => "the request to",
                     TimeoutPhase::Trust => "the system's judgement of the certificate of",
                 };

@@ -19,7 +19,6 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod call;
 mod cancel;
 pub mod client;
 mod clock;
@@ -29,9 +28,11 @@ pub mod interception;
 mod json;
 mod name;
 mod net;
+mod patience;
 pub mod pin;
 pub mod pinset;
 mod rejection;
+mod slots;
 mod sync;
 mod time;
 pub mod update;

@@ -374,6 +374,118 @@ fn timeouts_say_which_and_how_long() {
 }
 
 #[test]
+fn an_answer_that_stops_costs_the_read_timeout_and_a_request_may_wait_longer() {
+    let kit = kit();
+    let client = builder(&kit, pinned(&kit, "backend"), "backend");
+    let after = Duration::from_millis(100);
+    let client = client.read_timeout(after).build().expect("good settings");
+    for path in ["/hang", "/hang-body", "/delay?ms=400"] {
+        let error = client.get(&url(path)).expect_err(path);
+        assert_eq!(error, Error::Timeout { host: HOST.into(), phase: TimeoutPhase::Read, after });
+    }
+    for read in [Duration::ZERO, Duration::from_secs(20)] {
+        let patient = request(Method::Get, "/delay?ms=400").read_timeout(read).expect("in range");
+        assert_eq!(client.send(&patient).expect("in time").text(), "ok");
+    }
+    // Bytes that come one by one come in time.
+    let slow = request(Method::Get, "/slow")
+        .timeout(Duration::from_millis(600))
+        .and_then(|request| request.read_timeout(Duration::from_millis(400)))
+        .expect("in range");
+    assert_eq!(client.send(&slow).expect_err("in all").code(), "timeout_total");
+}
+
+/// A proxy that refuses does so after the head, and closes while the body is still being sent.
+#[test]
+fn an_answer_that_comes_before_the_body_was_sent_is_the_answer() {
+    let kit = kit();
+    let client = pinned_client(&kit);
+    for size in [0, 1_000, 100_000, 400_000, 4_000_000] {
+        let body = vec![7; size];
+        let request = request(Method::Post, "/early-413").body(body).expect("POST");
+        assert_eq!(client.send(&request).expect("a status").status(), 413, "{size}");
+    }
+    // None of these connections is used again.
+    assert_eq!(client.get(&url("/")).expect("a new one").text(), "ok");
+}
+
+/// In TLS 1.3 the server's alert comes when the client's part of the handshake is long done.
+#[test]
+fn a_certificate_that_the_server_misses_is_a_failed_handshake_whatever_is_sent() {
+    let kit = kit();
+    for size in [None, Some(0), Some(1_000), Some(1_000_000)] {
+        let request = match size {
+            None => request(Method::Get, "/"),
+            Some(size) => request(Method::Post, "/").body(vec![7; size]).expect("POST"),
+        };
+        let client = client(&kit, pinned(&kit, "backend"), "client_auth");
+        let error = client.send(&request).expect_err("no certificate");
+        assert_eq!(error.code(), "tls_failed", "{size:?}: {error}");
+        assert!(error.to_string().to_lowercase().contains("certificaterequired"), "{error}");
+    }
+}
+
+#[test]
+fn the_body_of_a_redirect_is_not_waited_for() {
+    let kit = kit();
+    let path = format!("/redirect-hang?to={}", percent("/echo"));
+    let begun = std::time::Instant::now();
+    let response = pinned_client(&kit).get(&url(&path)).expect("followed");
+    assert_eq!(response.url(), url("/echo"));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    // Its connection was given up.
+    assert_eq!(connections(kit.server("backend")), 2);
+}
+
+/// haproxy answers a connection that says nothing with a whole 408.
+#[test]
+fn what_comes_unasked_on_an_idle_connection_is_nobodys_answer() {
+    let kit = kit();
+    let server = kit.server("backend");
+    let client = pinned_client(&kit);
+    assert_eq!(client.get(&url("/unasked-408")).expect("the first").text(), "ok");
+    wait_closed(server, 1);
+    let post = request(Method::Post, "/").body(b"pay".to_vec()).expect("POST");
+    let response = client.send(&post).expect("on a connection of its own");
+    assert_eq!((response.status(), response.text().as_ref()), (200, "ok"));
+    assert_eq!(connections(server), 2);
+}
+
+#[test]
+fn long_polls_do_not_delay_a_short_request_and_limits_queue_within_the_timeout() {
+    let kit = kit();
+    let server = kit.server("backend");
+    let settings = || builder(&kit, pinned(&kit, "backend"), "backend");
+    let polls = |client: &Client, n| {
+        for _ in 0..n {
+            let client = client.clone();
+            std::thread::spawn(move || client.get(&url("/hang")));
+        }
+    };
+    let asked = |n| {
+        move |events: &[Event]| {
+            events.iter().filter(|e| matches!(e, Event::Request { .. })).count() >= n
+        }
+    };
+    let client = settings().build().expect("good settings");
+    polls(&client, 70);
+    server.wait_for(asked(70), PATIENCE).expect("the polls");
+    let short = request(Method::Get, "/").timeout(Duration::from_secs(2)).expect("in range");
+    assert_eq!(client.send(&short).expect("at once").text(), "ok");
+    client.close();
+
+    let limited = settings().max_requests_per_host(2).build().expect("good settings");
+    polls(&limited, 2);
+    server.wait_for(asked(73), PATIENCE).expect("the polls");
+    let after = Duration::from_millis(50);
+    let waits = request(Method::Get, "/").timeout(after).expect("in range");
+    let error = limited.send(&waits).expect_err("two are under way");
+    assert_eq!(error, Error::Timeout { host: HOST.into(), phase: TimeoutPhase::Total, after });
+    assert_eq!(requests(server), 73);
+    limited.close();
+}
+
+#[test]
 fn a_refused_port_is_a_failed_connection() {
     let kit = kit();
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr());
@@ -391,6 +503,10 @@ fn settings_out_of_range_are_refused_by_name() {
         (settings().timeout(Duration::ZERO), "timeout"),
         (settings().timeout(Duration::MAX), "timeout"),
         (settings().connect_timeout(Duration::ZERO), "connect_timeout"),
+        (settings().read_timeout(Duration::MAX), "read_timeout"),
+        (settings().max_requests(0), "max_requests"),
+        (settings().max_requests_per_host(10_001), "max_requests_per_host"),
+        (settings().max_idle_connections(1_001), "max_idle_connections"),
         (settings().max_response_bytes(0), "max_response_bytes"),
         (settings().max_redirects(51), "max_redirects"),
         (settings().user_agent("a\r\nb"), "user_agent"),

@@ -43,6 +43,7 @@
 //! | `hang_on_accept` | never says anything |
 //! | `garbage` | answers the ClientHello with something that is not TLS |
 //! | `plain_http` | answers the ClientHello with `HTTP/1.1 400` in the clear |
+//! | `client_auth` | wants a certificate of the client's |
 //! | `portal` | answers the ClientHello with a redirect to a login page in the clear |
 //!
 //! # Paths
@@ -66,6 +67,10 @@
 //! | `/short` | 10 bytes of 1000, closes |
 //! | `/chunked-cut`, `/chunk-size-cut` | no last chunk, closes; closes within a chunk's size |
 //! | `/gzip-bad`, `/gzip-cut` | not gzip; half of a gzip stream |
+//! | `/redirect-hang?to=URL` | a redirect with half of its body, then nothing |
+//! | `/delay?ms=N` | `ok`, N ms late |
+//! | `/early-413` | the status 413 before the body is read, closes |
+//! | `/unasked-408` | `ok`, and the status 408 when nobody has asked, closes |
 //! | `/slow` | 1000 bytes, one each 100 ms |
 //! | `/hang`, `/hang-body` | nothing; the head and half of the body, then nothing |
 //! | `/endless`, `/endless-head` | chunks without end; header fields without end |

@@ -61,6 +61,12 @@ fn route(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {
         }
         ["status", code] => status(request, to, number(code)?),
         ["redirect"] => redirect(request, to),
+        ["redirect-hang"] => {
+            let target = request.query("to").unwrap_or_default();
+            let head = "HTTP/1.1 302 Found\r\nContent-Length: 20\r\nLocation: ";
+            send(to, format!("{head}{target}\r\n\r\n0123456789").as_bytes())?;
+            to.hang()
+        }
         ["bytes", count] => reply(request, to, &Response::new(200, letters(number(count)?))),
         ["chunked", count] => chunked(to, number(count)?),
         ["until-close", count] => {
@@ -115,6 +121,23 @@ fn route(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {
             let coded = gzip(&letters(MEBIBYTE))?;
             let half = &coded[..coded.len() / 2];
             reply(request, to, &Response::new(200, half).header("Content-Encoding", "gzip"))
+        }
+
+        ["delay"] => {
+            let ms = number(&request.query("ms").unwrap_or_default())?;
+            to.pause(Duration::from_millis(ms as u64))?;
+            reply(request, to, &Response::new(200, "ok"))
+        }
+        ["early-413"] => {
+            let refused = Response::new(413, "too large").header("Connection", "close");
+            reply(request, to, &refused)?;
+            Ok(Ending::Close)
+        }
+        ["unasked-408"] => {
+            reply(request, to, &Response::new(200, "ok"))?;
+            to.pause(Duration::from_millis(50))?;
+            reply(request, to, &Response::new(408, "too late").header("Connection", "close"))?;
+            Ok(Ending::Close)
         }
 
         ["slow"] => slow(to),

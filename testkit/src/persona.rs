@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustls::ServerConfig;
 use rustls::crypto::ring;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig};
 
 use crate::pki::Pki;
 
@@ -24,10 +25,12 @@ pub(crate) enum Behaviour {
     Garbage,
     PlainHttp,
     Portal,
+    /// Asks for a client's certificate, and wants one.
+    ClientAuth,
 }
 
 /// The servers that are not merely a chain. They present `backend`.
-const BEHAVIOURS: [(&str, Behaviour); 10] = [
+const BEHAVIOURS: [(&str, Behaviour); 11] = [
     ("tls12", Behaviour::ServeTls12),
     ("close_on_accept", Behaviour::CloseOnAccept),
     ("close_on_hello", Behaviour::CloseOnHello),
@@ -38,6 +41,7 @@ const BEHAVIOURS: [(&str, Behaviour); 10] = [
     ("garbage", Behaviour::Garbage),
     ("plain_http", Behaviour::PlainHttp),
     ("portal", Behaviour::Portal),
+    ("client_auth", Behaviour::ClientAuth),
 ];
 
 #[derive(Debug)]
@@ -70,16 +74,28 @@ impl Persona {
             Behaviour::ServeTls12 => &[&TLS12][..],
             _ => &[&TLS13, &TLS12],
         };
-        let mut config = ServerConfig::builder_with_provider(ring::default_provider().into())
+        let config = ServerConfig::builder_with_provider(ring::default_provider().into())
             .with_protocol_versions(versions)
-            .expect("ring has cipher suites for TLS 1.2 and 1.3")
-            .with_no_client_auth()
-            .with_cert_resolver(presented.clone());
+            .expect("ring has cipher suites for TLS 1.2 and 1.3");
+        let config = match behaviour {
+            Behaviour::ClientAuth => config.with_client_cert_verifier(client_verifier(pki)),
+            _ => config.with_no_client_auth(),
+        };
+        let mut config = config.with_cert_resolver(presented.clone());
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.ticketer = ring::Ticketer::new().expect("the system has randomness");
         let (config, pki) = (Arc::new(config), pki.clone());
         Self { name, behaviour, config, presented, pki }
     }
+}
+
+/// Lets in whoever has a certificate of the PKI's root.
+fn client_verifier(pki: &Pki) -> Arc<dyn ClientCertVerifier> {
+    let mut roots = RootCertStore::empty();
+    roots.add(pki.certificate("root").clone()).expect("a root");
+    WebPkiClientVerifier::builder_with_provider(roots.into(), ring::default_provider().into())
+        .build()
+        .expect("a root")
 }
 
 #[derive(Debug)]

@@ -165,7 +165,7 @@ impl Shared {
     fn converse(&self, conn: u64, mut socket: &TcpStream) -> (Ending, u64) {
         let config = &self.persona.config;
         let outcome = match self.persona.behaviour {
-            Behaviour::Serve | Behaviour::ServeTls12 => {
+            Behaviour::Serve | Behaviour::ServeTls12 | Behaviour::ClientAuth => {
                 return match Connection::handshake(conn, socket, config, &self.log) {
                     Some(connection) => self.serve_http(connection),
                     None => (Ending::Cut, 0),

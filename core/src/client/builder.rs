@@ -8,6 +8,7 @@ use std::time::Duration;
 use ureq::http::HeaderValue;
 
 use super::{Client, PinSource};
+use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::net::ConnectTo;
 use crate::pin::{HostName, PinSet};
@@ -15,6 +16,11 @@ use crate::verify::Roots;
 
 /// Longer than any request, short enough for every clock to add.
 pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
+
+/// Each has a thread.
+const MAX_REQUESTS: usize = 10_000;
+/// Each has a file descriptor.
+const MAX_IDLE: usize = 1_000;
 
 /// Sets a client up.
 ///
@@ -43,11 +49,16 @@ pub(super) struct Settings {
     pub(super) abort_withdrawn: bool,
     pub(super) roots: Roots,
     pub(super) connect_timeout: Duration,
+    pub(super) read_timeout: Duration,
     pub(super) timeout: Duration,
     pub(super) max_response_bytes: u64,
     pub(super) max_redirects: u32,
     pub(super) user_agent: String,
     pub(super) connect_to: Arc<ConnectTo>,
+    pub(super) max_idle_connections: usize,
+    pub(super) max_requests: usize,
+    pub(super) max_requests_per_host: usize,
+    pub(super) clock: Arc<dyn Clock>,
     /// Whether a server may recognise the client by a TLS ticket.
     pub(super) resumes: bool,
 }
@@ -66,11 +77,16 @@ impl ClientBuilder {
             abort_withdrawn: false,
             roots: Roots::System,
             connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
             max_response_bytes: 16 << 20,
             max_redirects: 10,
             user_agent: concat!("pinfold/", env!("CARGO_PKG_VERSION")).to_owned(),
             connect_to: Arc::default(),
+            max_idle_connections: 64,
+            max_requests: 256,
+            max_requests_per_host: 128,
+            clock: Arc::new(SystemClock),
             resumes: true,
         };
         Self { pins, settings, connect_to: Vec::new() }
@@ -110,7 +126,13 @@ impl ClientBuilder {
         self
     }
 
-    /// For a whole call, with redirects and the body; 30 s by default.
+    /// For the next bytes of an answer, from the end of the request on; 10 s by default, 0 for none.
+    pub fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.read_timeout = timeout;
+        self
+    }
+
+    /// For a whole call, with redirects, the body, and the wait for its turn; 30 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
@@ -125,6 +147,33 @@ impl ClientBuilder {
     /// How many redirects are followed; 10 by default. With 0 a redirect is a response like others.
     pub fn max_redirects(mut self, redirects: u32) -> Self {
         self.settings.max_redirects = redirects;
+        self
+    }
+
+    /// How many connections are kept for later requests, whatever their hosts; 64 by default. They are
+    /// closed after a minute.
+    pub fn max_idle_connections(mut self, connections: usize) -> Self {
+        self.settings.max_idle_connections = connections;
+        self
+    }
+
+    /// How many requests may be under way; 256 by default. Others wait for their turn, within their
+    /// timeout.
+    pub fn max_requests(mut self, requests: usize) -> Self {
+        self.settings.max_requests = requests;
+        self
+    }
+
+    /// How many of them may be to one host; 128 by default.
+    pub fn max_requests_per_host(mut self, requests: usize) -> Self {
+        self.settings.max_requests_per_host = requests;
+        self
+    }
+
+    /// The clocks that certificates, pin sets and idle connections are judged by; the device's own by
+    /// default. For tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.settings.clock = clock;
         self
     }
 
@@ -163,6 +212,20 @@ impl ClientBuilder {
                 return fail(field, "not between 1 ms and 24 hours");
             }
         }
+        if self.settings.read_timeout > MAX_TIMEOUT {
+            return fail("read_timeout", "more than 24 hours");
+        }
+        for (field, requests) in [
+            ("max_requests", self.settings.max_requests),
+            ("max_requests_per_host", self.settings.max_requests_per_host),
+        ] {
+            if !(1..=MAX_REQUESTS).contains(&requests) {
+                return fail(field, "not between 1 and 10,000");
+            }
+        }
+        if self.settings.max_idle_connections > MAX_IDLE {
+            return fail("max_idle_connections", "more than 1,000");
+        }
         if self.settings.max_response_bytes == 0 {
             return fail("max_response_bytes", "zero");
         }
@@ -177,7 +240,7 @@ impl ClientBuilder {
         let mut connect_to = ConnectTo::new();
         for (host, port, address) in &self.connect_to {
             match HostName::parse(host) {
-                Ok(host) => connect_to.insert((host.to_string(), *port), *address),
+                Ok(host) => connect_to.insert((host.to_string(), *port), vec![*address]),
                 Err(reason) => return fail("connect_to", &reason),
             };
         }

@@ -1,7 +1,9 @@
 //! The pinned HTTPS client.
 
 mod builder;
+mod calls;
 mod codings;
+mod dispatcher;
 mod exchange;
 mod gzip;
 mod redirect;
@@ -11,21 +13,23 @@ mod source;
 mod url;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 pub use builder::ClientBuilder;
 pub use request::{Method, Request};
 pub use response::Response;
-pub(crate) use source::{Patience, PinSource, WeakClient};
+pub(crate) use source::{PinSource, WeakClient};
 
 use crate::cancel::CancelToken;
 use crate::error::Error;
-use crate::net::Withdrawn;
-use crate::pin::{HostName, Mode, Outcome, PinSet};
-use crate::verify::{Explanation, SystemTrust};
+use crate::net::{CallContext, Connections, Limits, Setup};
+use crate::patience::{Impatience, Patience};
+use crate::pin::{HostName, Outcome, PinSet};
+use crate::verify::{Explanation, Judge, SystemTrust};
 use builder::Settings;
-use exchange::{Generation, Limits, Retry};
+use calls::Calls;
+use dispatcher::Dispatcher;
+use exchange::Retry;
 
 /// Sends requests over connections whose certificate the pin set allows.
 ///
@@ -37,9 +41,9 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     settings: Settings,
     system: SystemTrust,
-    generation: RwLock<Arc<Generation>>,
-    closed: AtomicBool,
-    calls: Mutex<Vec<CancelToken>>,
+    connections: Connections,
+    dispatcher: Dispatcher,
+    calls: Calls,
 }
 
 impl Client {
@@ -58,14 +62,18 @@ impl Client {
 
     fn start(pins: PinSet, settings: Settings) -> Result<Self, Error> {
         let system = SystemTrust::new(&settings.roots)?;
-        let generation = Generation::new(pins, &settings, system.clone())?;
-        let client = Self(Arc::new(Inner {
-            settings,
-            system,
-            generation: RwLock::new(Arc::new(generation)),
-            closed: AtomicBool::new(false),
-            calls: Mutex::default(),
-        }));
+        let connections = Connections::new(Setup {
+            judge: judge(pins, &settings, &system),
+            clock: settings.clock.clone(),
+            connect_to: settings.connect_to.clone(),
+            max_idle: settings.max_idle_connections,
+            abort_withdrawn: settings.abort_withdrawn,
+            user_agent: &settings.user_agent,
+            resumes: settings.resumes,
+        })?;
+        let dispatcher = Dispatcher::new(settings.max_requests, settings.max_requests_per_host);
+        let calls = Calls::default();
+        let client = Self(Arc::new(Inner { settings, system, connections, dispatcher, calls }));
         if let Some(source) = &client.0.settings.source {
             source.attach(WeakClient::new(&client));
         }
@@ -97,17 +105,17 @@ impl Client {
         request: &Request,
         cancel: &CancelToken,
     ) -> Result<Response, Error> {
-        let _listed = Listed::new(&self.0, cancel);
+        let _listed = self.0.calls.begin(cancel);
         let result = self.follow(request, cancel);
         ended(result, self.is_closed(), cancel.is_cancelled())
     }
 
     fn follow(&self, request: &Request, cancel: &CancelToken) -> Result<Response, Error> {
-        let limits = Limits::new(&self.0.settings, request.timeout);
+        let limits = exchange::limits(&self.0.settings, request);
         let mut hop = std::borrow::Cow::Borrowed(request);
         let mut followed = 0;
         loop {
-            let response = self.exchange(&hop, &limits, followed == 0, cancel)?;
+            let response = self.exchange(&hop, &limits, cancel)?;
             let max = self.0.settings.max_redirects;
             let location = response.header("location");
             // A client that follows none hands redirects to its caller.
@@ -133,24 +141,31 @@ impl Client {
         &self,
         request: &Request,
         limits: &Limits,
-        first: bool,
         cancel: &CancelToken,
     ) -> Result<Response, Error> {
         let host = request.target.host();
         let source = self.0.settings.source.as_deref();
-        let patience = Patience { deadline: limits.deadline(), cancel };
+        let patience = Patience { deadline: limits.deadline, cancel };
         if let Some(source) = source {
             source.prepare(host, &patience);
         }
+        let context = || Arc::new(CallContext::new(cancel.clone(), *limits));
+        let impatient = |impatience| match impatience {
+            Impatience::Cancelled => Error::Cancelled,
+            Impatience::TimedOut => context().timed_out(host.as_str()),
+        };
+        let _permit = self.0.dispatcher.enter(host, patience).map_err(impatient)?;
         let mut retried = false;
         let mut renewed = false;
         loop {
-            if cancel.is_cancelled() {
-                return Err(Error::Cancelled);
+            patience.check().map_err(impatient)?;
+            let judge = self.0.connections.judge();
+            if judge.denies(host) {
+                return Err(Error::HostNotPinned { host: host.to_string() });
             }
-            let generation = self.generation();
+            let context = context();
             let (result, retry) =
-                generation.exchange(request, limits, first && !retried && !renewed, cancel);
+                exchange::exchange(&self.0.connections, &self.0.settings, request, &context);
             // A pooled connection that the server closed just then: nobody has seen an answer, and
             // asking again changes nothing (RFC 9112 §9.3.1).
             if retry == Retry::IfIdempotent && !retried && request.method.is_idempotent() {
@@ -160,7 +175,7 @@ impl Client {
             // Nothing has been sent, so any method may be tried again.
             if let (Retry::UnderOtherPins, Some(source), false) = (retry, source, renewed) {
                 renewed = true;
-                if source.renew(host, &generation.pins(), &patience) {
+                if source.renew(host, &judge.pins, &patience) {
                     continue;
                 }
             }
@@ -173,10 +188,11 @@ impl Client {
         }
     }
 
-    /// Puts another pin set into force, at once and for good: idle connections are closed, TLS
-    /// sessions made under the old one are never resumed, and requests that begin after this call
-    /// see only the new one. Requests in flight end under the old one, but see
-    /// [`ClientBuilder::abort_withdrawn`].
+    /// Puts another pin set into force, at once and for good: requests that begin after this call see
+    /// only the new one. Connections and TLS sessions made under the old one are used again if the
+    /// new one accepts what the server presented there; the other connections are closed, and so are
+    /// those about which the platform would have to be asked. Requests in flight end under the old
+    /// one, but see [`ClientBuilder::abort_withdrawn`].
     ///
     /// # Errors
     /// [`Error::ClientClosed`].
@@ -184,13 +200,7 @@ impl Client {
         if self.is_closed() {
             return Err(Error::ClientClosed);
         }
-        let new = Arc::new(Generation::new(pins.clone(), &self.0.settings, self.0.system.clone())?);
-        let old = {
-            let mut current = self.0.generation.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *current, new)
-        };
-        let withdrawn = self.0.settings.abort_withdrawn.then(|| withdrawn(pins));
-        old.retire(withdrawn);
+        self.0.connections.replace(judge(pins, &self.0.settings, &self.0.system));
         Ok(())
     }
 
@@ -199,7 +209,7 @@ impl Client {
     /// and their connections are closed after them. The pin set and the TLS sessions stay. Does
     /// nothing on a closed client.
     pub fn close_idle_connections(&self) {
-        self.generation().close_idle();
+        self.0.connections.close_idle();
     }
 
     /// The whole decision about a certificate as data, without a connection: what this client would
@@ -214,7 +224,7 @@ impl Client {
         if self.is_closed() {
             return Err(Error::ClientClosed);
         }
-        self.generation().explain(host, chain, at)
+        self.0.connections.judge().explain(host, chain, at)
     }
 
     /// The names in a certificate (DER) for which an entry of the pin set holds: the hosts of entries,
@@ -228,40 +238,23 @@ impl Client {
         if self.is_closed() {
             return Err(Error::ClientClosed);
         }
-        self.generation().pinned_names(certificate)
+        self.0.connections.judge().pinned_names(certificate)
     }
 
     /// The pin set in force.
     pub fn pins(&self) -> PinSet {
-        self.generation().pins()
+        self.0.connections.judge().pins.clone()
     }
 
     /// Ends every call and closes every connection of this client and its clones; later calls
     /// fail with [`Error::ClientClosed`]. Closing twice does nothing.
     pub fn close(&self) {
-        self.0.closed.store(true, Ordering::SeqCst);
-        let calls = std::mem::take(&mut *self.calls());
-        calls.iter().for_each(CancelToken::cancel);
-        self.generation().close();
+        self.0.calls.close();
+        self.0.connections.close();
     }
 
     fn is_closed(&self) -> bool {
-        self.0.closed.load(Ordering::SeqCst)
-    }
-
-    fn generation(&self) -> Arc<Generation> {
-        self.0.generation.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn calls(&self) -> std::sync::MutexGuard<'_, Vec<CancelToken>> {
-        self.0.calls()
-    }
-}
-
-impl Inner {
-    fn calls(&self) -> std::sync::MutexGuard<'_, Vec<CancelToken>> {
-        // The list is whole at every point where a panic could leave it.
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.calls.is_closed()
     }
 }
 
@@ -271,25 +264,14 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Whether a connection that was accepted for a pin, or for an inspecting authority, is accepted by
-/// `pins` for none any more.
-fn withdrawn(pins: PinSet) -> Withdrawn {
-    Box::new(move |verdict| {
-        if pins.blocked().first_of(verdict.path.iter().map(|c| c.spki)).is_some() {
-            return true;
-        }
-        let Ok(host) = HostName::parse(&verdict.facts.host) else { return true };
-        let enforced = pins.policy(&host).filter(|policy| policy.mode() == Mode::Enforce);
-        match &verdict.outcome {
-            Outcome::Match(_) => {
-                enforced.is_some_and(|policy| policy.match_path(&verdict.path).is_none())
-            }
-            Outcome::Inspected(id) => {
-                enforced.is_some() && !pins.inspection().iter().any(|by| by.id == *id)
-            }
-            _ => false,
-        }
-    })
+/// By what a client with these settings judges.
+fn judge(pins: PinSet, settings: &Settings, system: &SystemTrust) -> Judge {
+    Judge {
+        pins,
+        deny_unpinned: settings.deny_unpinned,
+        system: system.clone(),
+        managed: settings.source.as_ref().and_then(|source| source.managed()),
+    }
 }
 
 /// What a call that was ended stumbles over while it ends is not the reason that it ended. But a
@@ -300,32 +282,6 @@ fn ended<T>(result: Result<T, Error>, closed: bool, cancelled: bool) -> Result<T
         Err(_) if closed => Err(Error::ClientClosed),
         Err(_) if cancelled => Err(Error::Cancelled),
         result => result,
-    }
-}
-
-/// A call in the list of those that [`Client::close`] ends.
-struct Listed<'a> {
-    client: &'a Inner,
-    cancel: &'a CancelToken,
-}
-
-impl<'a> Listed<'a> {
-    fn new(client: &'a Inner, cancel: &'a CancelToken) -> Self {
-        client.calls().push(cancel.clone());
-        // After the push: a close in between has either seen the call or is seen here.
-        if client.closed.load(Ordering::SeqCst) {
-            cancel.cancel();
-        }
-        Self { client, cancel }
-    }
-}
-
-impl Drop for Listed<'_> {
-    fn drop(&mut self) {
-        let mut calls = self.client.calls();
-        if let Some(i) = calls.iter().position(|call| call.is_same(self.cancel)) {
-            calls.swap_remove(i);
-        }
     }
 }
 

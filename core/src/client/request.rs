@@ -112,6 +112,7 @@ pub struct Request {
     pub(super) headers: Vec<Header>,
     pub(super) body: Option<Vec<u8>>,
     pub(super) timeout: Option<Duration>,
+    pub(super) read_timeout: Option<Duration>,
 }
 
 #[derive(Clone)]
@@ -130,7 +131,8 @@ impl Request {
     /// a control character or space, or over 8 KiB.
     pub fn new(method: Method, url: &str) -> Result<Self, Error> {
         let target = Target::parse(url)?;
-        Ok(Self { method, target, headers: Vec::new(), body: None, timeout: None })
+        let (headers, timeout, read_timeout) = (Vec::new(), None, None);
+        Ok(Self { method, target, headers, body: None, timeout, read_timeout })
     }
 
     /// Adds a header. `Authorization` and `Cookie` are kept from other origins by themselves.
@@ -202,6 +204,19 @@ impl Request {
         Ok(self)
     }
 
+    /// Overrides the client's timeout for the next bytes of the answer; 0 for none, as a long poll or
+    /// a slow report wants it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for more than 24 hours.
+    pub fn read_timeout(mut self, timeout: Duration) -> Result<Self, Error> {
+        if timeout > MAX_TIMEOUT {
+            return Err(Error::request("read_timeout", "more than 24 hours"));
+        }
+        self.read_timeout = Some(timeout);
+        Ok(self)
+    }
+
     /// The method.
     pub fn method(&self) -> Method {
         self.method
@@ -270,6 +285,9 @@ mod tests {
         for timeout in [Duration::ZERO, Duration::MAX] {
             assert_eq!(post().timeout(timeout).expect_err("out of range").place(), Some("timeout"));
         }
+        let read = post().read_timeout(Duration::MAX).expect_err("out of range");
+        assert_eq!(read.place(), Some("read_timeout"));
+        assert!(post().read_timeout(Duration::ZERO).is_ok(), "none");
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Pin sets that come over the air, as a client sees them.
 
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use super::{Client, Inner};
-use crate::cancel::CancelToken;
+use crate::patience::Patience;
 use crate::pin::{HostName, ManagedConfiguration, PinSet};
 
 /// Where a client's pin sets come from, if not from its builder alone.
@@ -28,12 +27,6 @@ pub(crate) trait PinSource: Send + Sync {
 
     /// Has `client` told of every pin set to come.
     fn attach(&self, client: WeakClient);
-}
-
-/// For how long a call waits for a pin set.
-pub(crate) struct Patience<'a> {
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) cancel: &'a CancelToken,
 }
 
 /// A client that may be gone.

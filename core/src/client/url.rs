@@ -92,10 +92,13 @@ impl Target {
         &self.host
     }
 
+    pub(super) fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or(443)
+    }
+
     /// Whether `other` has the same host and port (RFC 6454 §5; the scheme is always `https`).
     pub(super) fn same_origin(&self, other: &Self) -> bool {
-        self.host == other.host
-            && self.url.port_or_known_default() == other.url.port_or_known_default()
+        self.host == other.host && self.port() == other.port()
     }
 }
 

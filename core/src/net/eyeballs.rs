@@ -1,50 +1,42 @@
-//! From a host to a TCP connection: lookup, and Happy Eyeballs (RFC 8305) over its addresses.
+//! TCP connections by Happy Eyeballs (RFC 8305): an address that does not answer costs a quarter of
+//! a second, not the whole timeout; and everything can be cancelled from another thread.
 //!
-//! Connection attempts do not block; the calling thread polls them all, so an open connection costs
-//! no thread. A lookup blocks and cannot be interrupted, so it has a thread of its own that nobody
-//! needs to wait for.
+//! Attempts do not block; the calling thread polls them all, so an open connection costs no thread.
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_error;
 use rustix::net::{AddressFamily, SocketType};
 
-use crate::cancel::{CancelToken, Wake};
-use crate::error::Error;
+use super::wire::timespec;
+use crate::cancel::Wake;
+use crate::patience::{Impatience, Patience};
 
 /// How long the next address waits for the one before it (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
 
+/// Addresses to connect to, and what became of those that failed.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    /// The next one comes first.
+    pub(super) waiting: VecDeque<SocketAddr>,
+    pub(super) failed: Vec<(SocketAddr, String)>,
+}
+
 /// Why there is no connection.
 #[derive(Debug)]
 pub(super) enum Failure {
-    Error(Error),
-    TimedOut,
-}
-
-/// Connects to `host`, at `fixed` where that is given.
-pub(super) fn connect(
-    host: &str,
-    port: u16,
-    fixed: Option<SocketAddr>,
-    deadline: Option<Instant>,
-    cancel: &CancelToken,
-) -> Result<TcpStream, Failure> {
-    let known = fixed.or_else(|| host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, port)));
-    let name = host.to_owned();
-    race(host, deadline, cancel, known, move || {
-        (name.as_str(), port).to_socket_addrs().map(Iterator::collect)
-    })
+    Impatient(Impatience),
+    /// Every address has failed, or the system has.
+    Exhausted(String),
 }
 
 /// Wakes the polling thread. A datagram socket: writing to one whose other end is gone is an error
@@ -58,121 +50,67 @@ impl Wake for Waker {
     }
 }
 
-type Lookup = Mutex<Option<io::Result<Vec<SocketAddr>>>>;
-
-fn race(
-    host: &str,
-    deadline: Option<Instant>,
-    cancel: &CancelToken,
-    known: Option<SocketAddr>,
-    resolve: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
-) -> Result<TcpStream, Failure> {
-    let failed =
-        |reason: String| Failure::Error(Error::ConnectFailed { host: host.to_owned(), reason });
-    let (woken, waker) = UnixDatagram::pair().map_err(|e| failed(e.to_string()))?;
-    waker.set_nonblocking(true).map_err(|e| failed(e.to_string()))?;
+/// Connects to the first of the candidates that answers; the others stay candidates, those that
+/// have failed excepted.
+pub(super) fn race(
+    candidates: &mut Candidates,
+    patience: Patience<'_>,
+) -> Result<(TcpStream, SocketAddr), Failure> {
+    let failed = |e: io::Error| Failure::Exhausted(e.to_string());
+    let (woken, waker) = UnixDatagram::pair().map_err(failed)?;
+    waker.set_nonblocking(true).map_err(failed)?;
     let waker = Arc::new(Waker(waker));
-    cancel.watch(&waker);
+    patience.cancel.watch(&waker);
 
-    let mut waiting = VecDeque::from_iter(known);
-    let mut lookup = None;
-    if known.is_none() {
-        lookup = Some(look_up(resolve, Arc::downgrade(&waker)).map_err(|e| failed(e.to_string()))?);
-    }
-    let mut attempts: Vec<TcpStream> = Vec::new();
+    let mut attempts: Vec<(TcpStream, SocketAddr)> = Vec::new();
     let mut next_attempt = Instant::now();
-    let mut last_error = "it has no address".to_owned();
     loop {
-        if cancel.is_cancelled() {
-            return Err(Failure::Error(Error::Cancelled));
+        if patience.cancel.is_cancelled() {
+            return Err(Failure::Impatient(Impatience::Cancelled));
         }
         let now = Instant::now();
-        if deadline.is_some_and(|deadline| now >= deadline) {
-            return Err(Failure::TimedOut);
-        }
-        let done =
-            lookup.as_ref().and_then(|l| l.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if let Some(result) = done {
-            lookup = None;
-            waiting = interleave(result.map_err(|e| {
-                Failure::Error(Error::DnsFailed { host: host.to_owned(), reason: e.to_string() })
-            })?);
+        if patience.deadline.is_some_and(|deadline| now >= deadline) {
+            return Err(Failure::Impatient(Impatience::TimedOut));
         }
         if now >= next_attempt || attempts.is_empty() {
-            match waiting.pop_front().map(start) {
-                Some(Ok(attempt)) => {
-                    attempts.push(attempt);
+            match candidates.waiting.pop_front().map(|address| (start(address), address)) {
+                Some((Ok(attempt), address)) => {
+                    attempts.push((attempt, address));
                     next_attempt = now + STAGGER;
                 }
-                Some(Err(e)) => {
-                    last_error = io::Error::from(e).to_string();
+                Some((Err(e), address)) => {
+                    candidates.failed.push((address, io::Error::from(e).to_string()));
                     continue;
                 }
-                None if attempts.is_empty() && lookup.is_none() => return Err(failed(last_error)),
+                None if attempts.is_empty() => {
+                    let last = candidates.failed.last().map(|(_, reason)| reason.clone());
+                    let none = || "it has no address".to_owned();
+                    return Err(Failure::Exhausted(last.unwrap_or_else(none)));
+                }
                 None => {}
             }
         }
-        let until = match (deadline, waiting.is_empty()) {
+        let until = match (patience.deadline, candidates.waiting.is_empty()) {
             (deadline, true) => deadline,
             (Some(deadline), false) => Some(deadline.min(next_attempt)),
             (None, false) => Some(next_attempt),
         };
-        let ready = wait(&woken, &attempts, until).map_err(|e| failed(e.to_string()))?;
+        let ready = wait(&woken, &attempts, until).map_err(failed)?;
         for i in ready.into_iter().rev() {
-            let attempt = attempts.swap_remove(i);
+            let (attempt, address) = attempts.remove(i);
             match finish(&attempt) {
-                // The others close when they are dropped.
-                Ok(()) => return Ok(attempt),
+                // The others close when they are dropped, and may have their turn later.
+                Ok(()) => {
+                    attempts.iter().rev().for_each(|(_, a)| candidates.waiting.push_front(*a));
+                    return Ok((attempt, address));
+                }
                 Err(e) => {
                     next_attempt = Instant::now();
-                    last_error = e.to_string();
+                    candidates.failed.push((address, e.to_string()));
                 }
             }
         }
     }
-}
-
-/// Lookups cannot be ended, so those that hang are counted: an app that retries for hours over a
-/// dead resolver would end without threads.
-const MAX_LOOKUPS: usize = 64;
-static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
-
-struct Counted;
-
-impl Counted {
-    fn new() -> io::Result<Self> {
-        let counted = Self;
-        if LOOKUPS.fetch_add(1, Ordering::Relaxed) >= MAX_LOOKUPS {
-            return Err(io::Error::other("too many name lookups hang"));
-        }
-        Ok(counted)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        LOOKUPS.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-fn look_up(
-    resolve: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
-    waker: Weak<Waker>,
-) -> io::Result<Arc<Lookup>> {
-    let lookup = Arc::new(Lookup::default());
-    let answer = lookup.clone();
-    let counted = Counted::new()?;
-    let run = move || {
-        let result = resolve();
-        drop(counted);
-        *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        // Gone, where nobody waits any more.
-        if let Some(waker) = waker.upgrade() {
-            waker.wake();
-        }
-    };
-    thread::Builder::new().name("pinfold-lookup".into()).spawn(run)?;
-    Ok(lookup)
 }
 
 /// Begins to connect.
@@ -213,16 +151,12 @@ fn finish(attempt: &TcpStream) -> io::Result<()> {
 /// Waits for an attempt's end, a wake or `until`; the attempts that have ended, in order.
 fn wait(
     woken: &UnixDatagram,
-    attempts: &[TcpStream],
+    attempts: &[(TcpStream, SocketAddr)],
     until: Option<Instant>,
 ) -> io::Result<Vec<usize>> {
     let mut polled = vec![PollFd::new(woken, PollFlags::IN)];
-    polled.extend(attempts.iter().map(|attempt| PollFd::new(attempt, PollFlags::OUT)));
-    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-    let left = left.map(|left| Timespec {
-        tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
-        tv_nsec: left.subsec_nanos() as _,
-    });
+    polled.extend(attempts.iter().map(|(attempt, _)| PollFd::new(attempt, PollFlags::OUT)));
+    let left = until.map(|until| timespec(until.saturating_duration_since(Instant::now())));
     match poll(&mut polled, left.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(e) => return Err(e.into()),
@@ -235,7 +169,8 @@ fn wait(
 }
 
 /// Families in turn, beginning with the one that the system prefers (RFC 8305 §4).
-fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
+pub(super) fn interleave(addresses: impl IntoIterator<Item = SocketAddr>) -> VecDeque<SocketAddr> {
+    let addresses = addresses.into_iter().collect::<Vec<_>>();
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (mut preferred, mut other): (VecDeque<_>, VecDeque<_>) =
         addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
@@ -250,9 +185,9 @@ fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
-    use std::sync::mpsc::channel;
 
     use super::*;
+    use crate::cancel::CancelToken;
 
     fn v4(last: u8) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 1))
@@ -262,29 +197,40 @@ mod tests {
         SocketAddr::from((Ipv6Addr::LOCALHOST, 1))
     }
 
-    fn soon() -> Option<Instant> {
-        Some(Instant::now() + Duration::from_secs(20))
+    fn among(addresses: &[SocketAddr]) -> Candidates {
+        Candidates { waiting: addresses.iter().copied().collect(), failed: Vec::new() }
+    }
+
+    fn connect(candidates: &mut Candidates) -> Result<SocketAddr, Failure> {
+        let deadline = Some(Instant::now() + Duration::from_secs(20));
+        let patience = Patience { deadline, cancel: &CancelToken::new() };
+        let (stream, address) = race(candidates, patience)?;
+        assert_eq!(stream.peer_addr().expect("connected"), address);
+        Ok(address)
+    }
+
+    fn refused() -> SocketAddr {
+        let closed = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        closed.local_addr().expect("bound")
     }
 
     #[test]
     fn families_take_turns() {
-        let order = interleave(vec![v6(), v6(), v4(1), v4(2), v4(3)]);
+        let order = interleave([v6(), v6(), v4(1), v4(2), v4(3)]);
         assert_eq!(order, [v6(), v4(1), v6(), v4(2), v4(3)]);
-        assert_eq!(interleave(vec![v4(1), v6()]), [v4(1), v6()]);
-        assert!(interleave(Vec::new()).is_empty());
+        assert_eq!(interleave([v4(1), v6()]), [v4(1), v6()]);
+        assert!(interleave([]).is_empty());
     }
 
     #[test]
     fn a_refused_address_gives_way_to_the_next_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let good = listener.local_addr().expect("bound");
-        let refused = {
-            let closed = TcpListener::bind("127.0.0.1:0").expect("loopback");
-            closed.local_addr().expect("bound")
-        };
-        let addresses = vec![refused, refused, good];
-        let stream = race("h", soon(), &CancelToken::new(), None, || Ok(addresses));
-        assert_eq!(stream.expect("the third").peer_addr().expect("connected"), good);
+        let (one, two) = (refused(), refused());
+        let mut candidates = among(&[one, two, good]);
+        assert_eq!(connect(&mut candidates).expect("the third"), good);
+        let failed = candidates.failed.iter().map(|(address, _)| *address);
+        assert_eq!(failed.collect::<Vec<_>>(), [one, two]);
     }
 
     /// A listener with a full backlog swallows connections: what a broken IPv6 route looks like.
@@ -303,68 +249,35 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let good = listener.local_addr().expect("bound");
         let begun = Instant::now();
-        let stream = race("h", soon(), &CancelToken::new(), None, move || Ok(vec![address, good]));
-        assert_eq!(stream.expect("the second").peer_addr().expect("connected"), good);
+        let mut candidates = among(&[address, good]);
+        assert_eq!(connect(&mut candidates).expect("the second"), good);
         assert!(begun.elapsed() >= STAGGER);
+        // It has not failed, it was only slower.
+        assert_eq!(candidates.waiting, [address]);
+        assert!(candidates.failed.is_empty());
 
         let cancel = CancelToken::new();
         let canceller = cancel.clone();
-        let resolve = move || {
-            canceller.cancel();
-            Ok(vec![address])
-        };
-        let cancelled = race("h", None, &cancel, None, resolve);
-        assert!(matches!(cancelled, Err(Failure::Error(Error::Cancelled))), "{cancelled:?}");
+        let other = std::thread::spawn(move || canceller.cancel());
+        let cancelled = race(&mut candidates, Patience { deadline: None, cancel: &cancel });
+        other.join().expect("it cancels");
+        assert!(matches!(cancelled, Err(Failure::Impatient(Impatience::Cancelled))));
+
+        let deadline = Some(Instant::now() + Duration::from_millis(20));
+        let patience = Patience { deadline, cancel: &CancelToken::new() };
+        let late = race(&mut among(&[address]), patience);
+        assert!(matches!(late, Err(Failure::Impatient(Impatience::TimedOut))), "{late:?}");
     }
 
     #[test]
     fn every_address_refused_names_the_reason() {
-        let refused = {
-            let closed = TcpListener::bind("127.0.0.1:0").expect("loopback");
-            closed.local_addr().expect("bound")
-        };
-        let failure = race("h", soon(), &CancelToken::new(), Some(refused), || Ok(Vec::new()));
-        match failure {
-            Err(Failure::Error(Error::ConnectFailed { host, reason })) => {
-                assert_eq!(host, "h");
-                assert!(reason.contains("refused"), "{reason}");
-            }
+        match connect(&mut among(&[refused()])) {
+            Err(Failure::Exhausted(reason)) => assert!(reason.contains("refused"), "{reason}"),
             other => panic!("{other:?}"),
         }
-    }
-
-    #[test]
-    fn a_name_without_addresses_cannot_be_connected_to() {
-        let none = race("h", soon(), &CancelToken::new(), None, || Ok(Vec::new()));
-        assert!(matches!(none, Err(Failure::Error(Error::ConnectFailed { .. }))), "{none:?}");
-        let error = || Err(io::Error::other("no such host"));
-        let failed = race("h", soon(), &CancelToken::new(), None, error);
-        assert!(matches!(failed, Err(Failure::Error(Error::DnsFailed { .. }))), "{failed:?}");
-    }
-
-    #[test]
-    fn a_hanging_lookup_ends_with_the_deadline_or_a_cancellation() {
-        let (hold, held) = channel::<()>();
-        let held = Mutex::new(held);
-        let hang = move || {
-            let _released = held.lock().map(|held| held.recv());
-            Ok(Vec::new())
-        };
-        let deadline = Some(Instant::now() + Duration::from_millis(30));
-        let late = race("h", deadline, &CancelToken::new(), None, hang);
-        assert!(matches!(late, Err(Failure::TimedOut)), "{late:?}");
-        drop(hold);
-
-        let cancel = CancelToken::new();
-        let canceller = cancel.clone();
-        let (hold, held) = channel::<()>();
-        let hang = move || {
-            canceller.cancel();
-            let _released = held.recv();
-            Ok(Vec::new())
-        };
-        let cancelled = race("h", None, &cancel, None, hang);
-        assert!(matches!(cancelled, Err(Failure::Error(Error::Cancelled))), "{cancelled:?}");
-        drop(hold);
+        match connect(&mut among(&[])) {
+            Err(Failure::Exhausted(reason)) => assert_eq!(reason, "it has no address"),
+            other => panic!("{other:?}"),
+        }
     }
 }

@@ -1,8 +1,22 @@
-//! Connections: names, sockets, TLS, and the door to ureq.
+//! Connections: names, sockets, TLS, the pool, and the door to ureq.
 
-mod connector;
+mod buffers;
+mod connection;
+mod context;
+mod dial;
+mod engine;
+mod exchange;
 mod eyeballs;
-mod resolver;
+mod lookup;
+mod origin;
+mod pool;
+mod routes;
+mod tickets;
+mod tls;
+mod wire;
 
-pub(crate) use connector::{ConnectTo, Gate, PinnedConnector, Withdrawn};
-pub(crate) use resolver::LateResolver;
+pub(crate) use context::{CallContext, Limits};
+pub(crate) use dial::ConnectTo;
+pub(crate) use engine::{BodyReader, failure};
+pub(crate) use exchange::{Connections, Leased, Setup};
+pub(crate) use origin::Origin;

@@ -67,7 +67,11 @@ impl Judge {
     }
 }
 
-fn is_named(managed: &dyn ManagedConfiguration, authority: &InspectionAuthority) -> bool {
+/// Whether the device's management names the authority, too.
+pub(super) fn is_named(
+    managed: &dyn ManagedConfiguration,
+    authority: &InspectionAuthority,
+) -> bool {
     let asked = catch_unwind(AssertUnwindSafe(|| managed.value(&authority.managed_config_key)));
     asked.is_ok_and(|value| value.as_deref() == Some(authority.id.as_str()))
 }

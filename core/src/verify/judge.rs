@@ -7,6 +7,7 @@ use std::time::Instant;
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
+use super::asking::Asking;
 use super::blocking::{Blocking, has_clean_public_path};
 use super::keys::usable_key;
 use super::ocsp::{self, Issuer, Staple};
@@ -27,11 +28,12 @@ use crate::pin::{
 /// By what a client judges.
 #[derive(Debug)]
 pub(crate) struct Judge {
-    pub(super) pins: PinSet,
-    pub(super) deny_unpinned: bool,
-    pub(super) system: SystemTrust,
+    pub(crate) pins: PinSet,
+    /// Whether hosts that the pin set does not name are refused.
+    pub(crate) deny_unpinned: bool,
+    pub(crate) system: SystemTrust,
     /// What the device's management says of authorities that inspect connections.
-    pub(super) managed: Option<Arc<dyn ManagedConfiguration>>,
+    pub(crate) managed: Option<Arc<dyn ManagedConfiguration>>,
 }
 
 /// Everything that the decision rests on.
@@ -87,7 +89,21 @@ pub(super) struct Finding {
 type Trusted = (TrustedPath, Vec<CertificateDer<'static>>);
 
 impl Judge {
+    /// Whether nothing is asked of `host` at all.
+    pub(crate) fn denies(&self, host: &HostName) -> bool {
+        self.deny_unpinned && self.pins.policy(host).is_none()
+    }
+
     pub(super) fn judge(&self, presented: &Presented<'_>) -> Result<Judgement<'_>, Error> {
+        self.judge_asking(presented, &Asking::nobodys())
+    }
+
+    /// The same for a call that waits no longer than `asking` says.
+    pub(super) fn judge_asking(
+        &self,
+        presented: &Presented<'_>,
+        asking: &Asking<'_>,
+    ) -> Result<Judgement<'_>, Error> {
         let host = HostName::of_server(presented.name)
             .map_err(|e| Error::Internal { reason: format!("a host that TLS takes: {e}") })?;
         let policy = self.pins.policy(&host);
@@ -130,7 +146,7 @@ impl Judge {
         judgement.facts.issuer = crate::name::name_of(Der(end_entity.issuer()));
 
         let wanted = Wanted { policy: pinning, blocked: self.pins.blocked() };
-        let mut finding = match self.find(presented, &subject, policy, wanted) {
+        let mut finding = match self.find(presented, &subject, policy, wanted, asking) {
             Ok(finding) => finding,
             Err(distrust) => {
                 judgement.trust = Err(distrust);
@@ -164,6 +180,7 @@ impl Judge {
         subject: &Subject<'_>,
         policy: Option<&HostPolicy>,
         wanted: Wanted<'_>,
+        asking: &Asking<'_>,
     ) -> Result<Finding, Distrust> {
         // The name is always checked here, whatever the system's verifier does about it.
         let named = subject.end_entity.verify_is_valid_for_subject_name(presented.name);
@@ -179,7 +196,7 @@ impl Judge {
             }
             (_, SystemTrust::Anchors { anchors, .. }) => anchors,
             (_, SystemTrust::Platform(platform)) => {
-                return self.find_by_platform(platform, presented, subject, wanted);
+                return self.find_by_platform(platform, presented, subject, wanted, asking);
             }
         };
         let tried = path::search(subject, presented.intermediates, anchors, wanted);
@@ -192,8 +209,10 @@ impl Judge {
         presented: &Presented<'_>,
         subject: &Subject<'_>,
         wanted: Wanted<'_>,
+        asking: &Asking<'_>,
     ) -> Result<Finding, Distrust> {
-        let (path, mut intermediates) = match self.unblocked(platform, presented, subject)? {
+        let unblocked = self.unblocked(platform, presented, subject, asking)?;
+        let (path, mut intermediates) = match unblocked {
             Ok(found) => found,
             Err(key) => {
                 let certificates = vec![subject.leaf.clone()];
@@ -247,13 +266,14 @@ impl Judge {
         platform: &Platform,
         presented: &Presented<'_>,
         subject: &Subject<'_>,
+        asking: &Asking<'_>,
     ) -> Result<Result<Trusted, SpkiSha256>, Distrust> {
         // Its clock may not be the one that was asked about.
         check_validity(presented)?;
-        let until = platform.deadline();
+        let until = Instant::now() + platform.limit();
         let intermediates = presented.intermediates.iter().map(|der| der.clone().into_owned());
         let intermediates = intermediates.collect::<Vec<_>>();
-        let path = ask(platform, presented, &intermediates, until)?;
+        let path = ask(platform, presented, &intermediates, asking, until)?;
         if self.pins.blocked().is_empty() {
             return Ok(Ok((path, intermediates)));
         }
@@ -277,7 +297,9 @@ impl Judge {
             return Ok(Ok((hidden, intermediates)));
         }
         let Some(rest) = blocking.independent() else { return Ok(Err(key)) };
-        let Ok(other) = ask(platform, presented, &rest, until) else { return Ok(Err(key)) };
+        let Ok(other) = ask(platform, presented, &rest, asking, until) else {
+            return Ok(Err(key));
+        };
         let told = other.certificates.iter().map(|der| CertificateDer::from(der.as_slice()));
         let told = told.collect::<Vec<_>>();
         let blocked = Blocking::new(&self.pins, presented, &told).on_told(&told);
@@ -386,6 +408,7 @@ fn ask(
     platform: &Platform,
     presented: &Presented<'_>,
     intermediates: &[CertificateDer<'_>],
+    asking: &Asking<'_>,
     until: Instant,
 ) -> Result<TrustedPath, Distrust> {
     let chain = std::iter::once(presented.end_entity).chain(intermediates);
@@ -396,7 +419,7 @@ fn ask(
         ocsp_response: presented.ocsp.to_vec(),
         at: presented.now.as_secs(),
     };
-    let path = platform.verify(question, until).map_err(|failure| match failure {
+    let path = asking.ask(platform, question, until).map_err(|failure| match failure {
         Failure::Untrusted(reason) => Distrust::Untrusted(reason),
         Failure::Cancelled => Distrust::Unanswered(Error::Cancelled),
         Failure::TimedOut(after) => {

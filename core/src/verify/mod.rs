@@ -1,16 +1,20 @@
 //! The decision about a server's certificate, and what it rests on. No sockets.
 
+mod asking;
 mod blocking;
 mod explain;
+mod handshake;
 mod identity;
 mod inspection;
 mod judge;
+mod judged;
 mod keys;
 mod ocsp;
 mod path;
 mod platform;
 mod presented;
 mod provider;
+mod refusal;
 mod scene;
 mod signature;
 mod strength;
@@ -26,7 +30,11 @@ pub use keys::{check_certificate, usable_key, verifiable_signature};
 pub use platform::{PlatformTrust, TrustQuestion, TrustedPath};
 pub use trust::Roots;
 
-pub(crate) use provider::provider;
-pub(crate) use trust::SystemTrust;
 pub use verifier::PinningVerifier;
-pub(crate) use verifier::Refusal;
+
+pub(crate) use handshake::{Handshake, HandshakeVerifier};
+pub(crate) use judge::Judge;
+pub(crate) use judged::Judged;
+pub(crate) use provider::provider;
+pub(crate) use refusal::{Refusal, refusal};
+pub(crate) use trust::SystemTrust;

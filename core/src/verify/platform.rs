@@ -1,9 +1,9 @@
 //! The system's own judgement of a chain, bounded in time.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,16 +11,18 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::{CertificateError, OtherError};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::call::Call;
 use crate::cancel::Wake;
 use crate::error::UntrustedReason;
+use crate::patience::{Bell, Impatience, Patience};
+use crate::slots::{NoSlot, Slots};
 
 /// How long the system may think about one chain. It may ask the network for revocation, and none
 /// of our timeouts reaches it there.
 const LIMIT: Duration = Duration::from_secs(8);
 
-/// How many of its threads may be at work at a time; more than a client connects at once.
-const MAX_RUNNING: usize = 128;
+/// How many of its threads may be at work at a time, and how many may hang; who finds all at work
+/// waits.
+const MAX_THREADS: usize = 64;
 
 /// The system's judgement, where the app or its platform has to be asked for it: Android's trust
 /// manager, or an authority service of the app's own.
@@ -75,84 +77,72 @@ pub(super) enum Failure {
 #[derive(Clone, Debug)]
 pub(crate) struct Platform {
     trust: Arc<dyn PlatformTrust>,
-    running: Arc<()>,
+    slots: Arc<Slots>,
     limit: Duration,
-}
-
-enum Answer {
-    Judged(Result<TrustedPath, UntrustedReason>),
-    Cancelled,
-}
-
-struct Waker(Sender<Answer>);
-
-impl Wake for Waker {
-    fn wake(&self) {
-        let _nobody_waits = self.0.send(Answer::Cancelled);
-    }
 }
 
 impl Platform {
     pub(super) fn new(trust: Arc<dyn PlatformTrust>) -> Self {
-        Self { trust, running: Arc::default(), limit: LIMIT }
+        Self { trust, slots: Slots::new(MAX_THREADS, LIMIT), limit: LIMIT }
     }
 
     #[cfg(test)]
     pub(super) fn with_limit(trust: Arc<dyn PlatformTrust>, limit: Duration) -> Self {
-        Self { limit, ..Self::new(trust) }
+        Self { trust, slots: Slots::new(MAX_THREADS, limit), limit }
     }
 
-    /// By when all questions about one chain have to be answered: the limit, or the call's own
-    /// deadline.
-    pub(super) fn deadline(&self) -> Instant {
-        let until = Instant::now() + self.limit;
-        let of_call = Call::current().and_then(|call| call.deadline.get());
-        of_call.map_or(until, |of_call| of_call.min(until))
+    /// How long all questions about one chain may take together.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
     }
 
-    /// Asks, until there is an answer, the deadline has passed, or the call is cancelled. A thread
-    /// that does not come back is left to itself.
+    /// Asks, until there is an answer or the patience has ended. A thread that does not come back is
+    /// left to itself.
     pub(super) fn verify(
         &self,
         question: TrustQuestion,
-        until: Instant,
+        patience: Patience<'_>,
     ) -> Result<TrustedPath, Failure> {
         let unverified = |reason: String| Failure::Untrusted(UntrustedReason::Unverified(reason));
-        // One of the handles is this one, and each clone of it is in some client's hands or thread.
-        if Arc::strong_count(&self.running) > MAX_RUNNING {
-            return Err(unverified("too many earlier questions are still unanswered".into()));
-        }
-        let call = Call::current();
-        let limit = until.saturating_duration_since(Instant::now());
-        let (sender, answers) = channel();
-        let waker = Arc::new(Waker(sender.clone()));
-        let (trust, running) = (self.trust.clone(), self.running.clone());
+        let begun = Instant::now();
+        let ended = |impatience| match impatience {
+            Impatience::Cancelled => Failure::Cancelled,
+            Impatience::TimedOut => Failure::TimedOut(
+                patience.deadline.map_or(self.limit, |at| at.saturating_duration_since(begun)),
+            ),
+        };
+        let bell: Arc<Bell> = Arc::default();
+        let mut place = self.slots.place(&bell);
+        let slot = patience.wait(&bell, || match place.take() {
+            Err(NoSlot::Yet(look_again)) => ControlFlow::Continue(look_again),
+            taken => ControlFlow::Break(taken),
+        });
+        drop(place);
+        let slot = slot.map_err(ended)?.map_err(|_| {
+            unverified("too many earlier questions are still unanswered".to_owned())
+        })?;
+        let answer = Arc::new(Mutex::new(None));
+        let (trust, answered, ring) = (self.trust.clone(), answer.clone(), bell.clone());
         let work = move || {
-            let _running = running;
             let verify = || trust.verify(&question);
             // What a panic may have left half done is the implementation's own.
             let judged = catch_unwind(AssertUnwindSafe(verify))
                 .unwrap_or_else(|_| Err(UntrustedReason::Unverified("it panicked".into())));
-            let _nobody_waits = sender.send(Answer::Judged(judged));
+            drop(slot);
+            *answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(judged);
+            ring.wake();
         };
         thread::Builder::new()
             .name("pinfold-trust".into())
             .spawn(work)
             .map_err(|e| unverified(format!("no thread for it: {e}")))?;
-        if let Some(call) = &call {
-            call.cancel.watch(&waker);
-        }
-        let answer = answers.recv_timeout(limit);
-        if let Some(call) = &call {
-            call.cancel.unwatch(&waker);
-        }
-        match answer {
-            Ok(Answer::Judged(judged)) => judged.map_err(Failure::Untrusted),
-            Ok(Answer::Cancelled) => Err(Failure::Cancelled),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                Err(Failure::TimedOut(limit))
+        let judged = patience.wait(&bell, || {
+            match answer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some(judged) => ControlFlow::Break(judged),
+                None => ControlFlow::Continue(None),
             }
-        }
+        });
+        judged.map_err(ended)?.map_err(Failure::Untrusted)
     }
 }
 

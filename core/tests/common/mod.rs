@@ -1,10 +1,11 @@
 //! What the tests of the client share: pin sets and clients against the testkit.
 #![allow(dead_code, unreachable_pub)] // each test file uses its part
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pinfold_core::pin::{HostSpec, Mode, PinAt, PinSetSpec, PinSpec, PinState, Trust};
-use pinfold_core::{Client, ClientBuilder, Error, PinSet, Roots};
+use pinfold_core::{Client, ClientBuilder, Clock, Error, PinSet, Roots, SystemClock};
 use pinfold_testkit::{Event, Server, Testkit};
 
 pub const HOST: &str = "api.example.test";
@@ -79,6 +80,37 @@ pub fn client(kit: &Testkit, pins: PinSet, server: &str) -> Client {
 
 pub fn url(path: &str) -> String {
     format!("https://{HOST}{path}")
+}
+
+/// A clock that is set by hand, beginning with the device's own time.
+#[derive(Debug)]
+pub struct Hands(Mutex<(u64, Duration)>);
+
+impl Hands {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new((SystemClock.wall(), Duration::from_secs(86_400)))))
+    }
+
+    /// The device sleeps: the time since boot goes on, and so does the date.
+    pub fn pass(&self, time: Duration) {
+        let mut now = self.0.lock().expect("no panic");
+        *now = (now.0 + time.as_secs(), now.1 + time);
+    }
+
+    /// The date alone is set.
+    pub fn set_wall(&self, wall: u64) {
+        self.0.lock().expect("no panic").0 = wall;
+    }
+}
+
+impl Clock for Hands {
+    fn wall(&self) -> u64 {
+        self.0.lock().expect("no panic").0
+    }
+
+    fn boot(&self) -> Duration {
+        self.0.lock().expect("no panic").1
+    }
 }
 
 /// What a request to `server` under `pins` ends with.

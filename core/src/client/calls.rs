@@ -1,0 +1,82 @@
+//! The calls under way, for closing a client.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::cancel::CancelToken;
+
+/// Lists, so that calls that begin or end at the same time rarely meet at one lock.
+const LISTS: usize = 16;
+
+/// The calls of a client, until it is closed.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    closed: AtomicBool,
+    lists: [Mutex<Vec<CancelToken>>; LISTS],
+}
+
+/// A call in its list.
+pub(super) struct Listed<'a> {
+    list: &'a Mutex<Vec<CancelToken>>,
+    cancel: &'a CancelToken,
+}
+
+impl Calls {
+    /// Lists a call; where the client is closed, it is cancelled.
+    pub(super) fn begin<'a>(&'a self, cancel: &'a CancelToken) -> Listed<'a> {
+        let list = &self.lists[cancel.number() % LISTS];
+        lock(list).push(cancel.clone());
+        // After the push: a close in between has either seen the call or is seen here.
+        if self.is_closed() {
+            cancel.cancel();
+        }
+        Listed { list, cancel }
+    }
+
+    /// Cancels them all, and those that begin later.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        for list in &self.lists {
+            let calls = std::mem::take(&mut *lock(list));
+            calls.iter().for_each(CancelToken::cancel);
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        let mut calls = lock(self.list);
+        if let Some(i) = calls.iter().position(|call| call.is_same(self.cancel)) {
+            calls.swap_remove(i);
+        }
+    }
+}
+
+fn lock(list: &Mutex<Vec<CancelToken>>) -> MutexGuard<'_, Vec<CancelToken>> {
+    // The list is whole at every point where a panic could leave it.
+    list.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_cancels_what_runs_and_what_comes_and_nothing_that_has_ended() {
+        let calls = Calls::default();
+        let tokens = [(); 40].map(|()| CancelToken::new());
+        let ended = CancelToken::new();
+        drop(calls.begin(&ended));
+        let _running = tokens.each_ref().map(|token| calls.begin(token));
+        calls.close();
+        assert!(calls.is_closed() && tokens.iter().all(CancelToken::is_cancelled));
+        assert!(!ended.is_cancelled());
+        let late = CancelToken::new();
+        calls.begin(&late);
+        assert!(late.is_cancelled());
+    }
+}

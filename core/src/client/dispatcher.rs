@@ -1,0 +1,208 @@
+//! How many requests may be under way, in all and to one host; the others queue.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::cancel::Wake;
+use crate::patience::{Bell, Impatience, Patience};
+use crate::pin::HostName;
+
+/// Lets requests begin in the order in which they came, as far as the limits allow: who waits for
+/// one host holds nobody up who is for another.
+#[derive(Debug)]
+pub(super) struct Dispatcher {
+    max: usize,
+    max_per_host: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    running: usize,
+    hosts: HashMap<HostName, usize>,
+    /// Nobody in it could begin: whoever can is let in when somebody else ends.
+    queue: VecDeque<Arc<Waiting>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    host: HostName,
+    bell: Arc<Bell>,
+    admitted: AtomicBool,
+}
+
+/// A request under way.
+#[derive(Debug)]
+pub(super) struct Permit<'a> {
+    dispatcher: &'a Dispatcher,
+    host: &'a HostName,
+}
+
+impl Dispatcher {
+    pub(super) fn new(max: usize, max_per_host: usize) -> Self {
+        Self { max, max_per_host, state: Mutex::default() }
+    }
+
+    /// Waits for this request's turn.
+    pub(super) fn enter<'a>(
+        &'a self,
+        host: &'a HostName,
+        patience: Patience<'_>,
+    ) -> Result<Permit<'a>, Impatience> {
+        let admitted = || Permit { dispatcher: self, host };
+        let mut state = self.lock();
+        if self.admits(&state, host) {
+            state.admit(host);
+            return Ok(admitted());
+        }
+        let waiting = Arc::new(Waiting {
+            host: host.clone(),
+            bell: Arc::default(),
+            admitted: AtomicBool::new(false),
+        });
+        state.queue.push_back(waiting.clone());
+        drop(state);
+        let waited = patience.wait(&waiting.bell, || match waiting.is_admitted() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(None),
+        });
+        let Err(impatience) = waited else { return Ok(admitted()) };
+        let mut state = self.lock();
+        match state.queue.iter().position(|other| Arc::ptr_eq(other, &waiting)) {
+            Some(i) => drop(state.queue.remove(i)),
+            // It was let in at the last moment, and leaves at once.
+            None => {
+                drop(state);
+                drop(admitted());
+            }
+        }
+        Err(impatience)
+    }
+
+    fn admits(&self, state: &State, host: &HostName) -> bool {
+        state.running < self.max && state.to(host) < self.max_per_host
+    }
+
+    fn leave(&self, host: &HostName) {
+        let mut state = self.lock();
+        state.running -= 1;
+        match state.hosts.get_mut(host) {
+            Some(running) if *running > 1 => *running -= 1,
+            _ => {
+                state.hosts.remove(host);
+            }
+        }
+        let next = state.queue.iter().position(|waiting| self.admits(&state, &waiting.host));
+        let Some(next) = next.and_then(|i| state.queue.remove(i)) else { return };
+        state.admit(&next.host);
+        drop(state);
+        next.admitted.store(true, Ordering::SeqCst);
+        next.bell.wake();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The counts are whole at every point where a panic could leave them.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn to(&self, host: &HostName) -> usize {
+        self.hosts.get(host).copied().unwrap_or(0)
+    }
+
+    fn admit(&mut self, host: &HostName) {
+        self.running += 1;
+        match self.hosts.get_mut(host) {
+            Some(running) => *running += 1,
+            None => {
+                self.hosts.insert(host.clone(), 1);
+            }
+        }
+    }
+}
+
+impl Waiting {
+    fn is_admitted(&self) -> bool {
+        self.admitted.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.dispatcher.leave(self.host);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::cancel::CancelToken;
+
+    fn host(name: &str) -> HostName {
+        HostName::parse(name).expect("a name")
+    }
+
+    fn now(cancel: &CancelToken) -> Patience<'_> {
+        Patience { deadline: Some(Instant::now()), cancel }
+    }
+
+    #[test]
+    fn limits_hold_in_all_and_for_one_host() {
+        let dispatcher = Dispatcher::new(3, 2);
+        let (a, b, cancel) = (host("a.test"), host("b.test"), CancelToken::new());
+        let enter = |host| dispatcher.enter(host, now(&cancel));
+        let first = enter(&a).expect("free");
+        let _second = enter(&a).expect("free");
+        assert_eq!(enter(&a).expect_err("two are under way"), Impatience::TimedOut);
+        let _other = enter(&b).expect("another host");
+        assert_eq!(enter(&b).expect_err("three in all"), Impatience::TimedOut);
+        drop(first);
+        enter(&b).expect("two in all");
+        // Who gave up is not in the queue any more.
+        assert!(dispatcher.lock().queue.is_empty());
+    }
+
+    #[test]
+    fn who_waits_for_one_host_holds_nobody_up_who_is_for_another() {
+        let dispatcher = Dispatcher::new(10, 1);
+        let (a, b, cancel) = (host("a.test"), host("b.test"), CancelToken::new());
+        let held = dispatcher.enter(&a, now(&cancel)).expect("free");
+        let patience = Patience { deadline: None, cancel: &cancel };
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| dispatcher.enter(&a, patience).map(drop));
+            while dispatcher.lock().queue.is_empty() {
+                thread::yield_now();
+            }
+            dispatcher.enter(&b, now(&cancel)).expect("another host");
+            drop(held);
+            waiting.join().expect("no panic").expect("its turn");
+        });
+        assert_eq!(dispatcher.lock().running, 0);
+    }
+
+    #[test]
+    fn a_cancellation_ends_the_wait_and_leaves_no_trace() {
+        let dispatcher = Dispatcher::new(1, 1);
+        let (a, cancel) = (host("a.test"), CancelToken::new());
+        let held = dispatcher.enter(&a, now(&cancel)).expect("free");
+        let patience = Patience { deadline: None, cancel: &cancel };
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| dispatcher.enter(&a, patience).map(drop));
+            while dispatcher.lock().queue.is_empty() {
+                thread::yield_now();
+            }
+            cancel.cancel();
+            let ended = waiting.join().expect("no panic");
+            assert_eq!(ended, Err(Impatience::Cancelled));
+        });
+        drop(held);
+        let state = dispatcher.lock();
+        assert!(state.running == 0 && state.hosts.is_empty() && state.queue.is_empty());
+    }
+}

@@ -1,0 +1,353 @@
+//! The door to ureq, which speaks HTTP/1.1 over a connection that it is given.
+//!
+//! The only file that touches `ureq::unversioned`, which makes no promise of stability; Cargo.toml
+//! pins the version. ureq hands nothing from a request to its transport, so each exchange has an
+//! agent of its own, whose connector owns the connection and what belongs to the call.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ureq::config::Config;
+use ureq::http::{self, HeaderValue, Uri};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers as UreqBuffers, ConnectionDetails, Connector, NextTimeout, Transport,
+};
+use ureq::{AsSendBody, SendBody};
+
+use super::buffers::{Buffers, SIZE};
+use super::connection::Connection;
+use super::context::CallContext;
+use super::pool::Pool;
+use super::wire::is_timeout;
+use crate::error::Error;
+use crate::verify::Refusal;
+
+/// What ureq is told of every exchange.
+#[derive(Debug)]
+pub(super) struct Engine {
+    config: Config,
+}
+
+/// A connection that serves one exchange, and goes back to its pool after it.
+pub(super) struct Lease {
+    pub(super) connection: Box<Connection>,
+    pub(super) buffers: Buffers,
+    pub(super) pool: Arc<Pool>,
+}
+
+/// The body of a response. The connection goes back to its pool once it is read to its end.
+pub(crate) struct BodyReader {
+    reader: Box<dyn Read + Send + Sync>,
+    length: Option<u64>,
+}
+
+impl Engine {
+    pub(super) fn new(user_agent: &str) -> Self {
+        let config = Config::builder()
+            .https_only(true)
+            // Never from the environment, which is where ureq looks by default.
+            .proxy(None)
+            .http_status_as_error(false)
+            // Redirects are followed by us, hop by hop.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(user_agent)
+            .max_response_header_size(SIZE)
+            .build();
+        Self { config }
+    }
+
+    /// Sends a request and reads the head of its response.
+    pub(super) fn exchange(
+        &self,
+        mut request: http::request::Builder,
+        body: Option<&[u8]>,
+        lease: Lease,
+        context: &Arc<CallContext>,
+    ) -> Result<(http::response::Parts, BodyReader), Error> {
+        let host = lease.connection.origin().host().clone();
+        let sending = Arc::<Sending>::default();
+        let Lease { connection, buffers, pool } = lease;
+        let transport = PinnedTransport {
+            lease: Lent { connection: Some(connection), buffers, pool },
+            context: context.clone(),
+            sending: sending.clone(),
+            pieces: 0,
+        };
+        let connector = OneConnection(Mutex::new(Some(transport)));
+        let agent = ureq::Agent::with_parts(self.config.clone(), connector, NoResolver);
+        let sent = match body {
+            None => run(&agent, request, ()),
+            // ureq would ask it for bytes for ever.
+            Some([]) => run(&agent, request, &[][..]),
+            Some(bytes) => {
+                if let Some(headers) = request.headers_mut() {
+                    headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+                }
+                let mut body = Body { left: bytes, sending: &sending };
+                run(&agent, request, SendBody::from_reader(&mut body))
+            }
+        };
+        let (parts, body) = sent.map_err(|e| failure(e, host.as_str()))?.into_parts();
+        let length = body.content_length();
+        Ok((parts, BodyReader { reader: Box::new(body.into_reader()), length }))
+    }
+}
+
+impl BodyReader {
+    /// How long it is as it was sent, where that was said.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.length
+    }
+}
+
+impl Read for BodyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
+    }
+}
+
+fn run(
+    agent: &ureq::Agent,
+    head: http::request::Builder,
+    body: impl AsSendBody,
+) -> Result<http::Response<ureq::Body>, ureq::Error> {
+    agent.run(head.body(body)?)
+}
+
+/// What becomes of a request while it is sent.
+#[derive(Debug, Default)]
+struct Sending {
+    /// The server has answered, or gone: what is left is not sent, and the answer is read.
+    over: AtomicBool,
+}
+
+impl Sending {
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A request's body, as ureq asks for it.
+struct Body<'a> {
+    left: &'a [u8],
+    sending: &'a Sending,
+}
+
+impl Read for Body<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.left.len().min(buffer.len());
+        let (now, left) = self.left.split_at(n);
+        // What nobody will get is counted down only.
+        if !self.sending.is_over() {
+            buffer[..n].copy_from_slice(now);
+        }
+        self.left = left;
+        Ok(n)
+    }
+}
+
+/// Hands its one connection over.
+struct OneConnection(Mutex<Option<PinnedTransport>>);
+
+impl fmt::Debug for OneConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OneConnection")
+    }
+}
+
+impl Connector for OneConnection {
+    type Out = PinnedTransport;
+
+    fn connect(
+        &self,
+        _: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<PinnedTransport>, ureq::Error> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).take())
+    }
+}
+
+/// ureq resolves before it asks for a connection; ours is there already.
+#[derive(Debug)]
+struct NoResolver;
+
+impl Resolver for NoResolver {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut addresses = self.empty();
+        // ureq wants at least one.
+        addresses.push(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
+        Ok(addresses)
+    }
+}
+
+/// What ureq sees of a lease.
+struct PinnedTransport {
+    lease: Lent,
+    context: Arc<CallContext>,
+    sending: Arc<Sending>,
+    /// How many pieces of the request have left.
+    pieces: usize,
+}
+
+/// A lease, until it is given back. ureq borrows buffers without asking whether there are any, so
+/// those stay.
+struct Lent {
+    connection: Option<Box<Connection>>,
+    buffers: Buffers,
+    pool: Arc<Pool>,
+}
+
+impl fmt::Debug for PinnedTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PinnedTransport")
+    }
+}
+
+impl Transport for PinnedTransport {
+    fn buffers(&mut self) -> &mut dyn UreqBuffers {
+        &mut self.lease.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        if self.sending.is_over() {
+            return Ok(());
+        }
+        let Lent { connection, buffers, .. } = &mut self.lease;
+        let connection = connection.as_mut().ok_or_else(given_back)?;
+        let bytes = &buffers.output[..amount];
+        self.pieces += 1;
+        // Head and first piece of a body fit the socket's buffer; before more is sent, the server
+        // may have its say.
+        let sent = match self.pieces {
+            1 | 2 => connection.send(bytes, &self.context).map(|()| true),
+            _ => connection.send_unless_answered(bytes, &mut buffers.input, &self.context),
+        };
+        match sent {
+            Ok(true) => {}
+            Ok(false) => self.sending.end(),
+            Err(e) if is_timeout(&e) => return Err(fail(connection.failure(e, &self.context))),
+            // The server may have answered before it closed (RFC 9112 §9.5): what it said lies in
+            // the socket, and so does the alert with which it refused.
+            Err(_) => self.sending.end(),
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        let Lent { connection, buffers, .. } = &mut self.lease;
+        let connection = connection.as_mut().ok_or_else(given_back)?;
+        let n = connection
+            .read(buffers.input.free(), &self.context)
+            .map_err(|e| fail(connection.failure(e, &self.context)))?;
+        buffers.input.filled(n);
+        if n > 0 {
+            self.context.set_answered();
+        }
+        Ok(n > 0)
+    }
+
+    /// ureq asks when an exchange is over and the connection could be used again. It goes back to
+    /// its own pool then, and is gone as far as ureq knows: where the server wants it closed, or
+    /// has said too much, ureq does not ask.
+    fn is_open(&mut self) -> bool {
+        if let Some(mut connection) = self.lease.connection.take()
+            && connection.end(&self.context)
+            && !self.sending.is_over()
+        {
+            let buffers = std::mem::take(&mut self.lease.buffers);
+            self.lease.pool.put(connection, buffers);
+        }
+        false
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+impl UreqBuffers for Buffers {
+    fn output(&mut self) -> &mut [u8] {
+        &mut self.output
+    }
+
+    fn input(&self) -> &[u8] {
+        self.input.bytes()
+    }
+
+    fn input_append_buf(&mut self) -> &mut [u8] {
+        self.input.free()
+    }
+
+    fn input_appended(&mut self, amount: usize) {
+        self.input.filled(amount);
+    }
+
+    fn input_consume(&mut self, amount: usize) {
+        self.input.consumed(amount);
+    }
+
+    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
+        (self.input.free(), &mut self.output)
+    }
+
+    fn can_use_input(&self) -> bool {
+        self.input.has_news()
+    }
+}
+
+fn given_back() -> ureq::Error {
+    fail(Error::Internal { reason: "a connection that was given back".into() })
+}
+
+fn fail(e: Error) -> ureq::Error {
+    ureq::Error::Other(Box::new(Refusal(e)))
+}
+
+/// What ureq says, in our words.
+pub(crate) fn failure(e: ureq::Error, host: &str) -> Error {
+    let host = host.to_owned();
+    match e {
+        ureq::Error::Other(cause) => match cause.downcast::<Refusal>() {
+            Ok(refusal) => refusal.0,
+            Err(cause) => Error::Internal { reason: cause.to_string() },
+        },
+        ureq::Error::Io(e) => match e.kind() {
+            // From the gzip decoder; what the socket says arrives as a `Refusal`.
+            io::ErrorKind::InvalidData => {
+                Error::InvalidResponse { host, reason: format!("its body: {e}") }
+            }
+            io::ErrorKind::UnexpectedEof => {
+                Error::ConnectionLost { host, reason: "closed by the server".into() }
+            }
+            _ => Error::ConnectionLost { host, reason: e.to_string() },
+        },
+        // What came last is no whole piece of a body, and nothing follows, or no piece is that large.
+        ureq::Error::BodyStalled => {
+            Error::ConnectionLost { host, reason: "its body ends within a chunk".into() }
+        }
+        ureq::Error::LargeResponseHeader(..) => {
+            Error::InvalidResponse { host, reason: "a head larger than 32 KiB".into() }
+        }
+        ureq::Error::Protocol(e) => {
+            Error::InvalidResponse { host, reason: format!("not HTTP/1.1: {e}") }
+        }
+        ureq::Error::Http(e) => {
+            Error::InvalidResponse { host, reason: format!("not HTTP/1.1: {e}") }
+        }
+        e => Error::Internal { reason: e.to_string() },
+    }
+}

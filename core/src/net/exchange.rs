@@ -1,0 +1,135 @@
+//! One request and one response over a connection that the pin set allows.
+
+use std::sync::Arc;
+
+use ureq::http;
+
+use super::connection::{Connection, Handle};
+use super::context::CallContext;
+use super::dial::{ConnectTo, Dialer};
+use super::engine::{BodyReader, Engine, Lease};
+use super::origin::Origin;
+use super::pool::Pool;
+use crate::clock::Clock;
+use crate::error::{CertificateFacts, Error};
+use crate::pin::Verdict;
+use crate::verify::Judge;
+
+/// What a client's connections are made with.
+pub(crate) struct Setup<'a> {
+    pub(crate) judge: Judge,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) connect_to: Arc<ConnectTo>,
+    pub(crate) max_idle: usize,
+    pub(crate) abort_withdrawn: bool,
+    pub(crate) user_agent: &'a str,
+    /// Whether TLS sessions are resumed.
+    pub(crate) resumes: bool,
+}
+
+/// The connections of a client.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    pool: Arc<Pool>,
+    dialer: Dialer,
+    engine: Engine,
+}
+
+/// Looks on while an exchange is under way.
+pub(crate) struct Watch(Arc<Handle>);
+
+impl Watch {
+    /// Why the connection must not go on, where it must not.
+    pub(crate) fn withdrawn(&self) -> Option<Box<CertificateFacts>> {
+        self.0.withdrawn()
+    }
+}
+
+impl Connections {
+    pub(crate) fn new(setup: Setup<'_>) -> Result<Self, Error> {
+        let Setup { judge, clock, max_idle, abort_withdrawn, .. } = setup;
+        let dialer = Dialer::new(setup.connect_to, clock.clone(), setup.resumes)?;
+        let pool = Pool::new(Arc::new(judge), clock, max_idle, abort_withdrawn);
+        Ok(Self { pool: Arc::new(pool), dialer, engine: Engine::new(setup.user_agent) })
+    }
+
+    /// By what certificates are judged now.
+    pub(crate) fn judge(&self) -> Arc<Judge> {
+        self.pool.judge()
+    }
+
+    /// Judges by `judge` from now on; see [`Pool::replace`].
+    pub(crate) fn replace(&self, judge: Judge) {
+        self.pool.replace(Arc::new(judge));
+    }
+
+    /// Closes what is idle, and what is in use when its call ends: the network is another one.
+    pub(crate) fn close_idle(&self) {
+        self.dialer.forget_routes();
+        self.pool.close_idle();
+    }
+
+    /// Closes what is idle, and keeps nothing from here on.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+
+    /// Connects to `origin`, or takes a connection that is there.
+    ///
+    /// # Errors
+    /// Why there is none; nothing of the request has been sent.
+    pub(crate) fn lease(
+        &self,
+        origin: &Origin,
+        context: &CallContext,
+    ) -> Result<Leased<'_>, Error> {
+        let (pooled, buffers) = self.pool.take(origin);
+        let connection = match pooled {
+            Some(connection) => connection,
+            None => Box::new(self.dial(origin, context)?),
+        };
+        connection.begin(context);
+        let buffers = buffers.unwrap_or_default();
+        let lease = Lease { connection, buffers, pool: self.pool.clone() };
+        Ok(Leased { engine: &self.engine, lease })
+    }
+
+    fn dial(&self, origin: &Origin, context: &CallContext) -> Result<Connection, Error> {
+        let (judge, stamp) = self.pool.terms();
+        let connection = self.dialer.dial(origin, &judge, stamp, context)?;
+        match self.pool.register(&connection) {
+            Ok(()) => Ok(connection),
+            Err(facts) => Err(Error::PinMismatch(facts)),
+        }
+    }
+}
+
+/// A connection for one exchange.
+pub(crate) struct Leased<'a> {
+    engine: &'a Engine,
+    lease: Lease,
+}
+
+impl Leased<'_> {
+    /// What was decided about its certificate.
+    pub(crate) fn verdict(&self) -> &Arc<Verdict> {
+        self.lease.connection.verdict()
+    }
+
+    pub(crate) fn watch(&self) -> Watch {
+        Watch(self.lease.connection.handle().clone())
+    }
+
+    /// Sends a request and reads the head of its response.
+    ///
+    /// # Errors
+    /// What came in between, or what the answer is instead of one.
+    pub(crate) fn exchange(
+        self,
+        request: http::request::Builder,
+        body: Option<&[u8]>,
+        context: &Arc<CallContext>,
+    ) -> Result<(http::response::Parts, BodyReader), Error> {
+        self.engine.exchange(request, body, self.lease, context)
+    }
+}

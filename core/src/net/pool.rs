@@ -1,0 +1,232 @@
+//! Idle connections: one pool for every pin set that a client has had, so that a change closes only
+//! what would be judged otherwise.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use super::buffers::Buffers;
+use super::connection::{Connection, Handle, Stamp};
+use super::origin::Origin;
+use crate::clock::Clock;
+use crate::error::CertificateFacts;
+use crate::verify::Judge;
+
+/// Servers end what is idle, nginx after 75 s: a request would meet a connection that is about to
+/// close.
+const MAX_AGE: Duration = Duration::from_secs(60);
+/// How many pairs of buffers wait for the next call.
+const MAX_SPARE: usize = 8;
+
+/// The idle connections of a client.
+pub(super) struct Pool {
+    clock: Arc<dyn Clock>,
+    max_idle: usize,
+    /// Whether calls end whose pin is withdrawn.
+    abort_withdrawn: bool,
+    state: Mutex<State>,
+    /// Every connection there is, in use or idle.
+    open: Mutex<Vec<Weak<Handle>>>,
+}
+
+struct State {
+    closed: bool,
+    /// By what is judged now, and since when.
+    judge: Arc<Judge>,
+    now: Stamp,
+    /// The one that was used last comes last.
+    idle: VecDeque<Idle>,
+    spare: Vec<Buffers>,
+}
+
+struct Idle {
+    connection: Box<Connection>,
+    /// Since boot, so that what a device has slept through is old.
+    since: Duration,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("idle", &self.lock().idle.len()).finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    pub(super) fn new(
+        judge: Arc<Judge>,
+        clock: Arc<dyn Clock>,
+        max_idle: usize,
+        abort_withdrawn: bool,
+    ) -> Self {
+        let state = State {
+            closed: false,
+            judge,
+            now: Stamp::default(),
+            idle: VecDeque::new(),
+            spare: Vec::new(),
+        };
+        let (state, open) = (Mutex::new(state), Mutex::default());
+        Self { clock, max_idle, abort_withdrawn, state, open }
+    }
+
+    /// By what is judged now.
+    pub(super) fn judge(&self) -> Arc<Judge> {
+        self.lock().judge.clone()
+    }
+
+    /// By what a new connection is judged, and what it is to be stamped with.
+    pub(super) fn terms(&self) -> (Arc<Judge>, Stamp) {
+        let state = self.lock();
+        (state.judge.clone(), state.now)
+    }
+
+    /// An idle connection to `origin` that may be used now, with buffers where some are spare.
+    pub(super) fn take(&self, origin: &Origin) -> (Option<Box<Connection>>, Option<Buffers>) {
+        let (wall, boot) = (self.clock.wall(), self.clock.boot());
+        let mut buffers = None;
+        loop {
+            let mut state = self.lock();
+            let old = state.too_old(boot);
+            let found = state.idle.iter().rposition(|idle| idle.connection.origin() == origin);
+            let found = found.and_then(|i| state.idle.remove(i));
+            if buffers.is_none() {
+                buffers = state.spare.pop();
+            }
+            let judge = found.as_ref().map(|_| state.judge.clone());
+            let generation = state.now.generation;
+            drop(state);
+            // Closing is slow.
+            drop(old);
+            let (Some(Idle { mut connection, .. }), Some(judge)) = (found, judge) else {
+                return (None, buffers);
+            };
+            let Some(judged) = judge.again(connection.judged(), wall) else { continue };
+            connection.set_judged(judged);
+            connection.stamp.generation = generation;
+            if connection.is_quiet() {
+                return (Some(connection), buffers);
+            }
+        }
+    }
+
+    /// Takes a connection back, if it may be used once more.
+    pub(super) fn put(&self, mut connection: Box<Connection>, buffers: Buffers) {
+        let boot = self.clock.boot();
+        let mut buffers = Some(buffers);
+        loop {
+            let mut state = self.lock();
+            if let Some(spare) = buffers.take().filter(|_| state.spare.len() < MAX_SPARE) {
+                state.spare.push(spare);
+            }
+            if state.closed || connection.stamp.closings != state.now.closings {
+                return;
+            }
+            if connection.stamp == state.now {
+                connection.rest();
+                state.idle.push_back(Idle { connection, since: boot });
+                let mut old = state.too_old(boot);
+                while state.idle.len() > self.max_idle {
+                    old.extend(state.idle.pop_front());
+                }
+                drop(state);
+                drop(old);
+                return;
+            }
+            // The pin set has changed meanwhile.
+            let (judge, generation) = (state.judge.clone(), state.now.generation);
+            drop(state);
+            let Some(judged) = judge.again(connection.judged(), self.clock.wall()) else { return };
+            connection.set_judged(judged);
+            connection.stamp.generation = generation;
+        }
+    }
+
+    /// Knows of a connection from now on.
+    ///
+    /// # Errors
+    /// What is to be said where it must not be used.
+    pub(super) fn register(&self, connection: &Connection) -> Result<(), Box<CertificateFacts>> {
+        let mut open = self.open();
+        open.retain(|handle| handle.strong_count() > 0);
+        open.push(Arc::downgrade(connection.handle()));
+        drop(open);
+        // After it is listed: whoever changes the pin set meanwhile has either seen it or is seen
+        // here.
+        let (judge, now) = self.terms();
+        if !self.abort_withdrawn || connection.stamp.generation == now.generation {
+            return Ok(());
+        }
+        judge.withdrawn(connection.judged(), self.clock.wall()).map_or(Ok(()), Err)
+    }
+
+    /// Judges by `judge` from now on. Idle connections that it refuses are closed; those in use are
+    /// judged again when their call ends, or at once where calls end whose pin is withdrawn.
+    pub(super) fn replace(&self, judge: Arc<Judge>) {
+        let mut state = self.lock();
+        state.judge = judge.clone();
+        state.now.generation += 1;
+        let now = state.now;
+        let idle = std::mem::take(&mut state.idle);
+        drop(state);
+        let wall = self.clock.wall();
+        let again = |mut idle: Idle| {
+            let judged = judge.again(idle.connection.judged(), wall)?;
+            idle.connection.set_judged(judged);
+            idle.connection.stamp.generation = now.generation;
+            Some(idle)
+        };
+        // What is refused is closed here, outside of the lock.
+        let mut kept = idle.into_iter().filter_map(again).collect::<VecDeque<_>>();
+        let mut state = self.lock();
+        if !state.closed && state.now == now {
+            // What has come back meanwhile was used later.
+            kept.append(&mut state.idle);
+            std::mem::swap(&mut state.idle, &mut kept);
+        }
+        drop(state);
+        drop(kept);
+        if self.abort_withdrawn {
+            let open = self.open().clone();
+            for handle in open.iter().filter_map(Weak::upgrade).filter(|handle| !handle.is_idle()) {
+                if let Some(facts) = judge.withdrawn(&handle.judged(), wall) {
+                    handle.withdraw(facts);
+                }
+            }
+        }
+    }
+
+    /// Closes the idle connections, and those in use when their call ends.
+    pub(super) fn close_idle(&self) {
+        let mut state = self.lock();
+        state.now.closings += 1;
+        let idle = std::mem::take(&mut state.idle);
+        drop(state);
+        drop(idle);
+    }
+
+    /// Closes the idle connections, and takes none back.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.close_idle();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is whole at every point where a panic could leave it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<Weak<Handle>>> {
+        // The list is whole at every point where a panic could leave it.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes out what has been idle for too long; the oldest come first.
+    fn too_old(&mut self, boot: Duration) -> Vec<Idle> {
+        let is_old = |idle: &Idle| boot.saturating_sub(idle.since) >= MAX_AGE;
+        let n = self.idle.iter().take_while(|idle| is_old(idle)).count();
+        self.idle.drain(..n).collect()
+    }
+}
