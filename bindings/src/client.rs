@@ -27,12 +27,20 @@ pub struct ClientSettings {
     pub roots: Roots,
     /// For name lookup, TCP and TLS together.
     pub connect_timeout_ms: u64,
+    /// For the next bytes of an answer; 0 for none.
+    pub read_timeout_ms: u64,
     /// For a whole call.
     pub timeout_ms: u64,
     /// The largest body accepted, after gzip.
     pub max_response_bytes: u64,
     /// How many redirects are followed.
     pub max_redirects: u32,
+    /// How many connections are kept for later requests.
+    pub max_idle_connections: u32,
+    /// How many requests may be under way.
+    pub max_requests: u32,
+    /// How many of them may be to one host.
+    pub max_requests_per_host: u32,
     /// The `User-Agent` header, where it is not the default.
     pub user_agent: Option<String>,
     /// Addresses to use instead of looking names up.
@@ -165,7 +173,11 @@ fn build(
         .abort_withdrawn(settings.abort_withdrawn)
         .roots(settings.roots.with_trust(trust)?)
         .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
+        .read_timeout(Duration::from_millis(settings.read_timeout_ms))
         .timeout(Duration::from_millis(settings.timeout_ms))
+        .max_idle_connections(settings.max_idle_connections as usize)
+        .max_requests(settings.max_requests as usize)
+        .max_requests_per_host(settings.max_requests_per_host as usize)
         .max_response_bytes(settings.max_response_bytes)
         .max_redirects(settings.max_redirects);
     if let Some(user_agent) = settings.user_agent {

@@ -31,6 +31,8 @@ pub struct RequestHead {
     pub headers: Vec<Header>,
     /// The call's own timeout.
     pub timeout_ms: Option<u64>,
+    /// Its own timeout for the next bytes of the answer; 0 for none.
+    pub read_timeout_ms: Option<u64>,
     /// Whether a body follows, even if it is empty.
     pub has_body: bool,
 }
@@ -131,6 +133,9 @@ fn request(head: RequestHead, body: Vec<u8>) -> Result<Request, Error> {
     }
     if let Some(ms) = head.timeout_ms {
         request = request.timeout(Duration::from_millis(ms))?;
+    }
+    if let Some(ms) = head.read_timeout_ms {
+        request = request.read_timeout(Duration::from_millis(ms))?;
     }
     if head.has_body { request.body(body) } else { Ok(request) }
 }

@@ -30,7 +30,11 @@ fn client(kit: &Testkit) -> Arc<Client> {
         abort_withdrawn: false,
         roots: Roots::Only { certificates: vec![kit.pki().certificate("root").to_vec()] },
         connect_timeout_ms: 10_000,
+        read_timeout_ms: 10_000,
         timeout_ms: 20_000,
+        max_idle_connections: 64,
+        max_requests: 256,
+        max_requests_per_host: 128,
         max_response_bytes: 16 << 20,
         max_redirects: 10,
         user_agent: None,
@@ -50,6 +54,7 @@ fn request(path: &str) -> Vec<u8> {
         url: format!("https://api.example.test{path}"),
         headers: Vec::new(),
         timeout_ms: None,
+        read_timeout_ms: None,
         has_body: false,
     };
     let mut input = Vec::new();
@@ -182,6 +187,7 @@ fn damaged_input_is_an_error() {
             url: "https://api.example.test/".into(),
             headers: Vec::new(),
             timeout_ms: Some(0),
+            read_timeout_ms: None,
             has_body: false,
         };
         <RequestHead as Lower<UniFfiTag>>::write(head, &mut input);

@@ -57,6 +57,9 @@ extension PinnedClient {
         public var roots = Roots.system
         /// For name lookup, TCP and TLS together, in seconds: up to 24 hours, 10 s by default.
         public var connectTimeout: TimeInterval = 10
+        /// For the next bytes of an answer once the request is sent, in seconds: up to 24 hours, 0 for
+        /// none, 10 s by default. ``Request/readTimeout`` overrides it.
+        public var readTimeout: TimeInterval = 10
         /// For a whole call with redirects and the body, in seconds: up to 24 hours, 30 s by
         /// default. ``Request/timeout`` overrides it.
         public var timeout: TimeInterval = 30
@@ -65,6 +68,14 @@ extension PinnedClient {
         /// How many redirects are followed, each hop judged by its own host's policy: up to 50,
         /// 10 by default. With 0 a redirect is a response like others.
         public var maxRedirects = 10
+        /// How many connections are kept for later requests, whatever their hosts: up to 1,000, 64 by
+        /// default. They are closed after a minute.
+        public var maxIdleConnections = 64
+        /// How many requests may be under way: from 1 to 10,000, 256 by default. Others wait for
+        /// their turn, within their timeout.
+        public var maxRequests = 256
+        /// How many of them may be to one host: from 1 to 10,000, 128 by default.
+        public var maxRequestsPerHost = 128
         /// The `User-Agent` header, at most 256 characters; `pinfold/VERSION` by default.
         public var userAgent: String?
         /// Addresses to use instead of looking names up; none by default.
@@ -86,11 +97,23 @@ extension PinnedClient.Configuration {
         guard let timeoutMs = Crossing.milliseconds(timeout) else {
             throw fail("timeout", "not between 1 ms and 24 hours")
         }
+        guard let readTimeoutMs = Crossing.milliseconds(readTimeout) else {
+            throw fail("read_timeout", "not between 0 and 24 hours")
+        }
         guard (0...Crossing.maxBytes).contains(maxResponseBytes) else {
             throw fail("max_response_bytes", "not between 1 and \(Crossing.maxBytes)")
         }
         guard let maxRedirects = UInt32(exactly: maxRedirects) else {
             throw fail("max_redirects", "not between 0 and 50")
+        }
+        guard let maxIdleConnections = UInt32(exactly: maxIdleConnections) else {
+            throw fail("max_idle_connections", "not between 0 and 1,000")
+        }
+        guard let maxRequests = UInt32(exactly: maxRequests) else {
+            throw fail("max_requests", "not between 1 and 10,000")
+        }
+        guard let maxRequestsPerHost = UInt32(exactly: maxRequestsPerHost) else {
+            throw fail("max_requests_per_host", "not between 1 and 10,000")
         }
         guard Crossing.allows(size) else {
             throw fail("roots", "too large together with user_agent and connect_to")
@@ -100,9 +123,13 @@ extension PinnedClient.Configuration {
             abortWithdrawn: abortWithdrawn,
             roots: roots.bindings,
             connectTimeoutMs: connectTimeoutMs,
+            readTimeoutMs: readTimeoutMs,
             timeoutMs: timeoutMs,
             maxResponseBytes: UInt64(maxResponseBytes),
             maxRedirects: maxRedirects,
+            maxIdleConnections: maxIdleConnections,
+            maxRequests: maxRequests,
+            maxRequestsPerHost: maxRequestsPerHost,
             userAgent: userAgent,
             connectTo: connectTo.map(\.bindings)
         )

@@ -81,6 +81,9 @@ public enum PinfoldError: Error, Hashable, Sendable {
 public enum TimeoutPhase: Hashable, Sendable {
     /// Name lookup, TCP and TLS together: ``PinnedClient/Configuration/connectTimeout``.
     case connect
+    /// The next bytes of the answer: ``PinnedClient/Configuration/readTimeout`` or
+    /// ``Request/readTimeout``.
+    case read
     /// The whole call, with redirects and the body: ``PinnedClient/Configuration/timeout`` or
     /// ``Request/timeout``.
     case total
@@ -129,6 +132,7 @@ extension PinfoldError {
         case .pinSetLapsed: "pin_set_lapsed"
         case .responseTooLarge: "response_too_large"
         case .timeout(.connect, _, _): "timeout_connect"
+        case .timeout(.read, _, _): "timeout_read"
         case .timeout(.total, _, _): "timeout_total"
         case .timeout(.trust, _, _): "timeout_trust"
         case .tlsFailed: "tls_failed"

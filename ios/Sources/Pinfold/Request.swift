@@ -68,6 +68,10 @@ public struct Request: Hashable, Sendable {
     /// How long the whole call may take, in seconds, where not as long as
     /// ``PinnedClient/Configuration/timeout``.
     public var timeout: TimeInterval?
+    /// How long the next bytes of the answer may take, in seconds, where not as long as
+    /// ``PinnedClient/Configuration/readTimeout``; 0 for as long as they take, as a long poll or a
+    /// slow report wants it.
+    public var readTimeout: TimeInterval?
 
     /// A request to a URL in text form.
     ///
@@ -121,6 +125,11 @@ extension Request {
             timeoutMs = Crossing.milliseconds(timeout)
             if timeoutMs == nil { throw fail("timeout", "not a number of seconds") }
         }
+        var readTimeoutMs: UInt64?
+        if let readTimeout {
+            readTimeoutMs = Crossing.milliseconds(readTimeout)
+            if readTimeoutMs == nil { throw fail("read_timeout", "not a number of seconds") }
+        }
         guard Crossing.allows(body?.count ?? 0) else {
             throw fail("body", "larger than \(Crossing.maxBytes) bytes")
         }
@@ -135,6 +144,7 @@ extension Request {
                 PinfoldBindings.Header(name: $0.name, value: $0.value, sensitive: $0.isSensitive)
             },
             timeoutMs: timeoutMs,
+            readTimeoutMs: readTimeoutMs,
             hasBody: body != nil
         )
     }

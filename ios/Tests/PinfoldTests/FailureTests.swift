@@ -105,6 +105,24 @@ struct FailureTests {
         #expect(message.contains("200 ms"))
     }
 
+    @Test("an answer that stops costs the read timeout", arguments: ["/hang", "/hang-body"])
+    func readTimeout(path: String) async throws {
+        let client = try kit.client { $0.readTimeout = 0.1 }
+        let url = "https://api.example.test\(path)"
+        let error = try await failure { try await client.get(url) }
+        #expect(error.code == "timeout_read")
+    }
+
+    @Test("a request may wait longer for its answer than others do", arguments: [0, 20])
+    func ownReadTimeout(seconds: TimeInterval) async throws {
+        let client = try kit.client { $0.readTimeout = 0.1 }
+        var request = Request(.get, "https://api.example.test/delay?ms=400")
+        let error = try await failure { try await client.send(request) }
+        #expect(error.code == "timeout_read")
+        request.readTimeout = seconds
+        #expect(try await client.send(request).status == 200)
+    }
+
     @Test("a server that does not answer costs the timeout", arguments: ["/hang", "/hang-body"])
     func totalTimeout(path: String) async throws {
         let client = try kit.client { $0.timeout = 0.3 }

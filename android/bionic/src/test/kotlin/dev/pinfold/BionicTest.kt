@@ -204,7 +204,11 @@ class BionicTest {
                 abortWithdrawn = false,
                 roots = roots,
                 connectTimeoutMs = 60_000u,
+                readTimeoutMs = 60_000u,
                 timeoutMs = 60_000u,
+                maxIdleConnections = 64u,
+                maxRequests = 256u,
+                maxRequestsPerHost = 128u,
                 maxResponseBytes = 1_000_000u,
                 maxRedirects = 0u,
                 userAgent = null,
@@ -225,7 +229,7 @@ class BionicTest {
         client: Long,
         path: String,
     ): Reply {
-        val request = RequestHead("GET", Testkit.url(path), emptyList(), null, false)
+        val request = RequestHead("GET", Testkit.url(path), emptyList(), null, null, false)
         val head = buffer(FfiConverterTypeRequestHead, request).bytes
         val output = memory(OUTPUT)
         val length =

@@ -34,6 +34,12 @@ public class ClientConfig internal constructor() {
     public var connectTimeout: Duration = 10.seconds
 
     /**
+     * For the next bytes of an answer, once the request is sent: up to 24 hours, 0 for none.
+     * [RequestBuilder.readTimeout] overrides it.
+     */
+    public var readTimeout: Duration = 10.seconds
+
+    /**
      * For a whole call, with redirects and the body: from 1 ms to 24 hours. It begins when the
      * request gets its thread: of all suspended calls, 64 run at a time and the others wait.
      */
@@ -47,6 +53,21 @@ public class ClientConfig internal constructor() {
 
     /** How many redirects are followed, at most 50. With 0 a redirect is a response like others. */
     public var maxRedirects: Int = 10
+
+    /**
+     * How many connections are kept for later requests, whatever their hosts: up to 1,000. They are
+     * closed after a minute.
+     */
+    public var maxIdleConnections: Int = 64
+
+    /**
+     * How many requests may be under way: from 1 to 10,000. Others wait for their turn, within their
+     * timeout.
+     */
+    public var maxRequests: Int = 256
+
+    /** How many of them may be to one host: from 1 to 10,000. */
+    public var maxRequestsPerHost: Int = 128
 
     /** The `User-Agent` header; `pinfold/VERSION` without one. */
     public var userAgent: String? = null
@@ -75,13 +96,16 @@ public class ClientConfig internal constructor() {
             abortWithdrawn = abortWithdrawn,
             roots = roots.toFfi(),
             connectTimeoutMs = millis("connect_timeout", connectTimeout),
+            readTimeoutMs = millis("read_timeout", readTimeout),
             timeoutMs = millis("timeout", timeout),
             maxResponseBytes =
                 maxResponseBytes
                     .also { checkBytes(it) }
                     .toULong(),
-            maxRedirects =
-                maxRedirects.also { checkSetting("max_redirects", it >= 0, "negative") }.toUInt(),
+            maxRedirects = count("max_redirects", maxRedirects),
+            maxIdleConnections = count("max_idle_connections", maxIdleConnections),
+            maxRequests = count("max_requests", maxRequests),
+            maxRequestsPerHost = count("max_requests_per_host", maxRequestsPerHost),
             userAgent = userAgent?.wellFormed(),
             connectTo = addresses.toFfi(),
         )
@@ -94,6 +118,14 @@ public class ClientConfig internal constructor() {
     ): ULong {
         checkSetting(setting, !timeout.isNegative(), "negative")
         return timeout.toMillis()
+    }
+
+    private fun count(
+        setting: String,
+        count: Int,
+    ): UInt {
+        checkSetting(setting, count >= 0, "negative")
+        return count.toUInt()
     }
 
     private fun checkBytes(bytes: Long) =

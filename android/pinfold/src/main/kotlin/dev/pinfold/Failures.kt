@@ -40,6 +40,7 @@ internal fun Failure.toException(): PinfoldException {
         "pin_set_lapsed" -> PinfoldException.PinSetLapsed(message, certificate())
         "response_too_large" -> PinfoldException.ResponseTooLarge(message, host)
         "timeout_connect" -> PinfoldException.Timeout(message, host, Phase.CONNECT)
+        "timeout_read" -> PinfoldException.Timeout(message, host, Phase.READ)
         "timeout_total" -> PinfoldException.Timeout(message, host, Phase.TOTAL)
         "timeout_trust" -> PinfoldException.Timeout(message, host, Phase.TRUST)
         "tls_failed" -> PinfoldException.TlsFailed(message, host, interception?.toPublic())

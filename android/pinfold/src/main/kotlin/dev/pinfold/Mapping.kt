@@ -14,9 +14,8 @@ import dev.pinfold.internal.Trust as FfiTrust
 internal val Request.bodySize: Int get() = body?.size ?: 0
 
 internal fun Request.toHead(): RequestHead {
-    if (timeout?.isNegative() == true) {
-        throw PinfoldException.InvalidRequest("request, timeout: negative", "timeout")
-    }
+    checkNotNegative("timeout", timeout)
+    checkNotNegative("read_timeout", readTimeout)
     return RequestHead(
         method = method.name,
         url = url.wellFormed(),
@@ -25,8 +24,18 @@ internal fun Request.toHead(): RequestHead {
                 FfiHeader(it.name.wellFormed(), it.value.wellFormed(), it.isSensitive)
             },
         timeoutMs = timeout?.toMillis(),
+        readTimeoutMs = readTimeout?.toMillis(),
         hasBody = body != null,
     )
+}
+
+private fun checkNotNegative(
+    part: String,
+    time: Duration?,
+) {
+    if (time?.isNegative() == true) {
+        throw PinfoldException.InvalidRequest("request, $part: negative", part)
+    }
 }
 
 internal fun ResponseHead.toResponse(body: ByteArray) =

@@ -165,6 +165,9 @@ public sealed class PinfoldException(
             /** [ClientConfig.connectTimeout]: name lookup, TCP and TLS together. */
             CONNECT,
 
+            /** [ClientConfig.readTimeout] or the request's own: the next bytes of the answer. */
+            READ,
+
             /** [ClientConfig.timeout] or the request's own: the whole call. */
             TOTAL,
 

@@ -71,11 +71,15 @@ public class Request(
      */
     public val timeout: Duration?
 
+    /** The call's own timeout for the next bytes of the answer, or none where the client's holds. */
+    public val readTimeout: Duration?
+
     init {
         val builder = RequestBuilder().apply(configure)
         headers = builder.headers.toList()
         body = builder.body
         timeout = builder.timeout
+        readTimeout = builder.readTimeout
     }
 
     /** Without query, header values and body: those may be secret. */
@@ -95,6 +99,12 @@ public class RequestBuilder internal constructor() {
      * as that one does.
      */
     public var timeout: Duration? = null
+
+    /**
+     * Overrides [ClientConfig.readTimeout] for this call: up to 24 hours, 0 for none, as a long poll
+     * or a slow report wants it.
+     */
+    public var readTimeout: Duration? = null
 
     /**
      * Adds a header. `Authorization` and `Cookie` are kept from other origins by themselves; those

@@ -63,6 +63,24 @@ class FailureTest {
                 }
             assertEquals(PinfoldException.Timeout.Phase.TOTAL, total.phase)
         }
+        for (path in listOf("hang", "hang-body")) {
+            val read =
+                fails<PinfoldException.Timeout>("timeout_read", "/$path") {
+                    readTimeout = 100.milliseconds
+                }
+            assertEquals(PinfoldException.Timeout.Phase.READ, read.phase)
+        }
+    }
+
+    @Test
+    suspend fun `a request may wait longer for its answer than others do`() {
+        Testkit.client { readTimeout = 100.milliseconds }.use { client ->
+            val slow = Testkit.url("/delay?ms=400")
+            assertThrows<PinfoldException.Timeout> { client.get(slow) }
+            for (time in listOf(Duration.ZERO, 20.seconds)) {
+                assertEquals(200, client.get(slow) { readTimeout = time }.status)
+            }
+        }
     }
 
     @Test

@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.days
+import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.nanoseconds
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.Instant
@@ -193,6 +194,10 @@ class InvalidInputTest {
             val request = Request(Method.GET, url) { timeout = time }
             assertEquals("timeout", invalid<PinfoldException.InvalidRequest>(request).place)
         }
+        for (time in listOf((-1).seconds, 25.hours, Duration.INFINITE)) {
+            val request = Request(Method.GET, url) { readTimeout = time }
+            assertEquals("read_timeout", invalid<PinfoldException.InvalidRequest>(request).place)
+        }
     }
 
     @Test
@@ -200,6 +205,16 @@ class InvalidInputTest {
         for (time in listOf(Duration.ZERO, (-1).nanoseconds, 2.days, Duration.INFINITE)) {
             misconfigured("timeout") { timeout = time }
             misconfigured("connect_timeout") { connectTimeout = time }
+        }
+        for (time in listOf((-1).nanoseconds, 2.days, Duration.INFINITE)) {
+            misconfigured("read_timeout") { readTimeout = time }
+        }
+        for (requests in listOf(-1, 0, 10_001, Int.MAX_VALUE)) {
+            misconfigured("max_requests") { maxRequests = requests }
+            misconfigured("max_requests_per_host") { maxRequestsPerHost = requests }
+        }
+        for (connections in listOf(-1, 1_001, Int.MAX_VALUE)) {
+            misconfigured("max_idle_connections") { maxIdleConnections = connections }
         }
         for (bytes in listOf(0, -1, (1L shl 30) + 1, Long.MAX_VALUE)) {
             misconfigured("max_response_bytes") { maxResponseBytes = bytes }
