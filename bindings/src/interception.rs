@@ -15,6 +15,8 @@ pub struct Interception {
     pub authority: Option<String>,
     /// What speaks for it.
     pub evidence: Vec<Evidence>,
+    /// What the server's owner can do, in English, where it is the server's own mistake.
+    pub mend: Option<String>,
     /// A sentence for the app's user, in English.
     pub message: String,
 }
@@ -40,6 +42,7 @@ impl From<&interception::InterceptionReport> for Interception {
             product: report.product.map(str::to_owned),
             authority: report.authority.clone(),
             evidence: report.evidence.iter().map(evidence).collect(),
+            mend: report.mend(),
             message: report.message(),
         }
     }

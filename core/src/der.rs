@@ -153,21 +153,42 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// The value of an extension; the outer `None` is for extensions that cannot be read.
+    /// The value of an extension; the outer `None` is for extensions that cannot be read, or one
+    /// that is there twice (RFC 5280 §4.2).
     pub(crate) fn extension(&self, wanted: &[u8]) -> Option<Option<Der<'a>>> {
-        let Some(extensions) = self.extensions else { return Some(None) };
+        let mut found = None;
+        for extension in self.extensions()? {
+            if extension.oid == wanted && found.replace(extension.value).is_some() {
+                return None;
+            }
+        }
+        Some(found)
+    }
+
+    /// All of its extensions; none where they cannot be read.
+    pub(crate) fn extensions(&self) -> Option<Vec<Extension<'a>>> {
+        let Some(extensions) = self.extensions else { return Some(Vec::new()) };
         let (mut list, _) = extensions.expect(SEQUENCE)?;
+        let mut read = Vec::new();
         while !list.is_empty() {
             let (extension, rest) = list.expect(SEQUENCE)?;
             list = rest;
             let (oid, value) = extension.expect(OID)?;
-            if oid.0 == wanted {
-                let (value, _) = value.skip_if(BOOLEAN)?.expect(OCTET_STRING)?;
-                return Some(Some(value));
-            }
+            let (critical, value) = value.optional(BOOLEAN)?;
+            let (value, _) = value.expect(OCTET_STRING)?;
+            read.push(Extension { oid: oid.0, critical: critical.map(|flag| flag.0), value });
         }
-        Some(None)
+        Some(read)
     }
+}
+
+/// An extension of a certificate (RFC 5280 §4.2).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extension<'a> {
+    pub(crate) oid: &'a [u8],
+    /// The octet that says whether it is critical, where there is one.
+    pub(crate) critical: Option<&'a [u8]>,
+    pub(crate) value: Der<'a>,
 }
 
 /// A SubjectPublicKeyInfo in its parts.

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::interception::InterceptionReport;
+use crate::interception::{Evidence, InterceptionReport};
 use crate::pin::{PinDigest, SpkiSha256};
 
 /// Why a call failed.
@@ -202,6 +202,9 @@ pub struct CertificateFacts {
     pub issuer: Option<String>,
     /// The version of the pin set, where it has one.
     pub pin_set_version: Option<u64>,
+    /// Whose dates, name or issuer it is that the certificate is refused for, where more can be
+    /// said than the code does.
+    pub cause: Option<Evidence>,
     /// Who is probably in the middle, where something speaks for anybody.
     pub interception: Option<Box<InterceptionReport>>,
 }
@@ -421,9 +424,18 @@ impl fmt::Display for Error {
             Self::Untrusted { reason, facts } => {
                 let host = &facts.host;
                 match reason {
+                    UntrustedReason::Expired if facts.cause.is_some() => {
+                        write!(f, "an authority's certificate behind that of {host} has expired")
+                    }
                     UntrustedReason::Expired => write!(f, "the certificate of {host} has expired"),
                     UntrustedReason::Invalid(why) => {
                         write!(f, "the certificate of {host} is invalid: {why}")
+                    }
+                    UntrustedReason::NotYetValid if facts.cause.is_some() => {
+                        write!(
+                            f,
+                            "an authority's certificate behind that of {host} is not valid yet"
+                        )
                     }
                     UntrustedReason::NotYetValid => write!(
                         f,
@@ -439,10 +451,16 @@ impl fmt::Display for Error {
                     UntrustedReason::Unverified(why) => {
                         write!(f, "the system cannot judge the certificate of {host}: {why}")
                     }
+                    UntrustedReason::WrongHost if facts.cause.is_some() => {
+                        write!(f, "the certificate presented for {host} is not for it")
+                    }
                     UntrustedReason::WrongHost => {
                         write!(f, "the certificate presented for {host} is for another host")
                     }
                 }?;
+                if let Some(cause) = &facts.cause {
+                    write!(f, ": {cause}")?;
+                }
                 facts.describe(f)
             }
         }
@@ -468,7 +486,10 @@ impl CertificateFacts {
             }
             f.write_str(")")?;
         }
-        describe(self.interception.as_deref(), f)
+        match &self.interception {
+            Some(report) => write!(f, "; {}", report.beside(self.cause.as_ref())),
+            None => Ok(()),
+        }
     }
 }
 

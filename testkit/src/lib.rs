@@ -18,8 +18,10 @@
 //! | `deep` | leaf, `intermediate2`, `intermediate` |
 //! | `expired`, `not_yet_valid` | as `backend`, valid 2020–2021 or 2048–2049 |
 //! | `impostor`, `interceptor`, `private` | a leaf below `unknown_root`, `other_root`, `private_root` |
+//! | `leaf_last` | `intermediate`, then the leaf of `backend` |
 //! | `leaf_only` | a leaf directly below `root` |
 //! | `leaf_signs` | a leaf signed with the leaf of `backend`; that leaf; `intermediate` |
+//! | `no_intermediate` | the leaf of `backend` alone |
 //! | `pasted` | a leaf below `other_root`; all of `backend_root` (CVE-2016-2402) |
 //! | `public_ca` | a real leaf of a public authority, expired 2023; signs with another key |
 //! | `revoked` | a leaf below `stapled_root`, and a staple that revokes it |

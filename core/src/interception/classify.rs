@@ -20,11 +20,15 @@ pub(crate) enum Cause<'a> {
 /// What was seen of a refused certificate.
 pub(crate) struct Scene<'a> {
     pub(crate) cause: Cause<'a>,
+    /// What exactly is wrong, where that is known.
+    pub(crate) exactly: Option<Evidence>,
+    /// The host that was asked for.
+    pub(crate) host: String,
     /// Subject and issuer of everything at hand, the end-entity's first.
     pub(crate) names: Vec<(Name, Name)>,
     /// Whether the end-entity's own key has signed it.
     pub(crate) self_signed: bool,
-    /// The DNS names that it is for.
+    /// The DNS names and addresses that it is for.
     pub(crate) hosts: Vec<String>,
     /// First and last second of the end-entity's validity.
     pub(crate) validity: Option<(u64, u64)>,
@@ -39,8 +43,10 @@ pub(crate) struct Scene<'a> {
     pub(crate) added: Option<bool>,
     /// Whether the authority is one that the app or its pin set brings along.
     pub(crate) own_authority: bool,
-    /// Whether the end-entity's key is pinned.
+    /// Whether the key of the host's certificate is pinned.
     pub(crate) pinned_key: bool,
+    /// An authority whose key is pinned and has signed the certificate, directly or not.
+    pub(crate) pinned_authority: Option<String>,
 }
 
 impl Scene<'_> {
@@ -51,12 +57,17 @@ impl Scene<'_> {
         let (kind, confidence) = match &self.cause {
             Cause::Mismatch => self.mismatch(product, &mut evidence),
             Cause::Untrusted(UntrustedReason::Expired | UntrustedReason::NotYetValid) => {
-                self.out_of_date(product, &mut evidence)?
+                match &self.exactly {
+                    Some(authority) => self.outdated_authority(authority, product, &mut evidence),
+                    None => self.out_of_date(product, &mut evidence)?,
+                }
             }
             Cause::Untrusted(UntrustedReason::WrongHost) => self.wrong_name(product, &mut evidence),
             // Routers and portals often present an authority of their own as their certificate,
             // which is no server's.
-            Cause::Untrusted(UntrustedReason::Invalid(_)) if self.self_signed => {
+            Cause::Untrusted(UntrustedReason::Invalid(_))
+                if self.self_signed || self.exactly.is_some() =>
+            {
                 self.unknown(product, &mut evidence)
             }
             Cause::Untrusted(UntrustedReason::UnknownIssuer) => {
@@ -76,8 +87,8 @@ impl Scene<'_> {
 
     fn product(&self, evidence: &mut Vec<Evidence>) -> Option<&'static Product> {
         // A public authority's certificate is no product's, whatever it says: the authority has
-        // seen to its names.
-        if self.public == Some(true) {
+        // seen to its names. Nor is one whose key is pinned.
+        if self.public == Some(true) || self.is_the_owners() {
             return None;
         }
         // Not by the end-entity's own subject: some products have public websites.
@@ -156,22 +167,77 @@ impl Scene<'_> {
         })
     }
 
+    /// The pins know the key of the certificate, or of an authority that has signed it: no
+    /// interceptor has one of those.
+    fn is_the_owners(&self) -> bool {
+        self.pinned_key || self.pinned_authority.is_some()
+    }
+
+    /// Evidence against anybody in the middle.
+    fn tell_pins(&self, evidence: &mut Vec<Evidence>) {
+        if self.pinned_key {
+            evidence.push(Evidence::PinnedKey);
+        }
+        evidence.extend(self.pinned_authority.clone().map(Evidence::PinnedAuthority));
+    }
+
+    /// The certificate's own dates are good, so it is not the device's clock.
+    fn outdated_authority(
+        &self,
+        authority: &Evidence,
+        product: Option<&Product>,
+        evidence: &mut Vec<Evidence>,
+    ) -> (InterceptionKind, Confidence) {
+        evidence.extend([authority.clone(), Evidence::InDate]);
+        self.tell_pins(evidence);
+        match product {
+            Some(product) => (product.kind, Confidence::Possible),
+            None if self.is_the_owners() => {
+                (InterceptionKind::ServerMisconfigured, Confidence::Likely)
+            }
+            None => (InterceptionKind::ServerMisconfigured, Confidence::Possible),
+        }
+    }
+
     fn wrong_name(
         &self,
         product: Option<&Product>,
         evidence: &mut Vec<Evidence>,
     ) -> (InterceptionKind, Confidence) {
-        if !self.hosts.is_empty() {
+        let names_only_itself = match &self.exactly {
+            Some(Evidence::NoName(common_name)) => {
+                common_name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&self.host))
+            }
+            _ => false,
+        };
+        evidence.extend(self.exactly.clone());
+        if names_only_itself {
+            evidence.push(Evidence::InCommonName);
+        }
+        let wrong_order = matches!(self.exactly, Some(Evidence::FurtherDown(_)));
+        if !self.hosts.is_empty() && !wrong_order {
             evidence
                 .push(Evidence::OtherNames(self.hosts.iter().take(MAX_NAMES).cloned().collect()));
         }
-        if self.self_signed {
+        if self.self_signed && !wrong_order {
             evidence.push(Evidence::SelfSigned);
         }
+        // An authority issues for many: its pin says nothing of another name.
+        if self.pinned_key {
+            evidence.push(Evidence::PinnedKey);
+        }
+        if wrong_order || names_only_itself || self.pinned_key {
+            return (InterceptionKind::ServerMisconfigured, Confidence::Likely);
+        }
+        // Without any name nothing speaks for another server either.
+        let confidence = match &self.exactly {
+            Some(_) => Confidence::Possible,
+            None => Confidence::Likely,
+        };
         match product {
             Some(product) => (product.kind, Confidence::Likely),
-            None if self.self_signed => (InterceptionKind::CaptivePortal, Confidence::Likely),
-            None => (InterceptionKind::WrongName, Confidence::Likely),
+            None if self.self_signed => (InterceptionKind::CaptivePortal, confidence),
+            None => (InterceptionKind::WrongName, confidence),
         }
     }
 
@@ -180,13 +246,33 @@ impl Scene<'_> {
         product: Option<&Product>,
         evidence: &mut Vec<Evidence>,
     ) -> (InterceptionKind, Confidence) {
+        evidence.extend(self.exactly.clone());
         if self.self_signed {
             evidence.push(Evidence::SelfSigned);
         }
-        match product {
-            Some(product) => (product.kind, Confidence::Likely),
-            None if self.self_signed => (InterceptionKind::CaptivePortal, Confidence::Possible),
-            None => (InterceptionKind::UnknownAuthority, Confidence::Likely),
+        self.tell_pins(evidence);
+        match (&self.exactly, product) {
+            (Some(Evidence::FurtherDown(_)), _) => {
+                (InterceptionKind::ServerMisconfigured, Confidence::Likely)
+            }
+            _ if self.is_the_owners() => {
+                (InterceptionKind::ServerMisconfigured, Confidence::Likely)
+            }
+            (_, Some(product)) => (product.kind, Confidence::Likely),
+            _ if self.self_signed => (InterceptionKind::CaptivePortal, Confidence::Possible),
+            // Its own dates are good, and public authorities say where their certificates are.
+            (
+                Some(
+                    Evidence::AuthorityExpired { .. }
+                    | Evidence::AuthorityNotYetValid { .. }
+                    | Evidence::IssuerMissing { published: true, .. },
+                ),
+                None,
+            ) => (InterceptionKind::ServerMisconfigured, Confidence::Possible),
+            (Some(Evidence::UntrustedAuthority(_)), None) => {
+                (InterceptionKind::UnknownAuthority, Confidence::Likely)
+            }
+            _ => (InterceptionKind::UnknownAuthority, Confidence::Possible),
         }
     }
 }
@@ -237,6 +323,8 @@ mod tests {
     fn an_authority_that_nobody_has_added_is_none_of_the_devices() {
         let scene = Scene {
             cause: Cause::Mismatch,
+            exactly: None,
+            host: "api.example.com".into(),
             names: Vec::new(),
             self_signed: false,
             hosts: vec!["api.example.com".into()],
@@ -248,6 +336,7 @@ mod tests {
             added: Some(false),
             own_authority: false,
             pinned_key: false,
+            pinned_authority: None,
         };
         let report = scene.classify().expect("a mismatch");
         let found = (report.kind, report.confidence);

@@ -47,6 +47,8 @@ pub enum InterceptionKind {
     /// An authority that is trusted anyhow, with a key that is not pinned: a rotation that the pin
     /// set does not know of, or a certificate that should not exist.
     RotatedOrMisissued,
+    /// The server itself: what it presents is wrong, and its owner can mend it.
+    ServerMisconfigured,
     /// Somebody whom neither the device nor this table knows.
     UnknownAuthority,
     /// The device's clock is wrong.
@@ -71,16 +73,52 @@ pub enum Confidence {
 pub enum Evidence {
     /// The platform says that the authority was added to the device.
     AddedAuthority,
+    /// An authority's certificate has ended, at this second since 1970.
+    AuthorityExpired {
+        /// How the authority calls itself.
+        name: String,
+        /// The last second of its validity.
+        until: u64,
+    },
+    /// An authority's certificate begins later, at this second since 1970.
+    AuthorityNotYetValid {
+        /// How the authority calls itself.
+        name: String,
+        /// The first second of its validity.
+        from: u64,
+    },
     /// The device's clock, in seconds since 1970, is before this version of Pinfold was made.
     ClockBeforeRelease(u64),
     /// The certificates of the authorities have expired as well.
     AuthoritiesExpired,
+    /// The certificate for the host is not the first one that the server sent, but this one, counted
+    /// from 1.
+    FurtherDown(usize),
     /// The server answered in the clear, with a redirect to this place where there is one.
     HttpInClear(Option<String>),
+    /// The certificate's own dates are good.
+    InDate,
+    /// The certificate names the host as its common name, where nobody looks any more (RFC 9525).
+    InCommonName,
+    /// An issuer may not sign certificates: its key usage says for what else it is.
+    IssuerMayNotSign(String),
+    /// The server did not send the certificate of an issuer, and no authority of that name counts
+    /// here.
+    IssuerMissing {
+        /// How the issuer is called.
+        name: String,
+        /// Whether the certificate below says where the issuer's is, as those of public authorities
+        /// do (RFC 5280 §4.2.2.1).
+        published: bool,
+    },
+    /// The certificate has no name of a host at all (subjectAltName), but perhaps this common name.
+    NoName(Option<String>),
     /// The authority is none of the public web's.
     NotPublic,
     /// The names that the certificate is for.
     OtherNames(Vec<String>),
+    /// The key of an authority that has signed the certificate is pinned.
+    PinnedAuthority(String),
     /// The certificate's key is pinned: this is the right server.
     PinnedKey,
     /// The issuer calls itself as a known product does.
@@ -89,6 +127,10 @@ pub enum Evidence {
     Public,
     /// The certificate is signed by its own key.
     SelfSigned,
+    /// An authority that the server did not send is not within its dates; all that it sent is.
+    UnseenAuthority,
+    /// The server sent everything up to an authority that is not trusted.
+    UntrustedAuthority(String),
     /// First and last second of the certificate's validity and the device's clock, in seconds
     /// since 1970.
     Validity {
@@ -103,7 +145,7 @@ pub enum Evidence {
 
 impl InterceptionKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Antivirus,
         Self::CaptivePortal,
         Self::DebuggingProxy,
@@ -111,6 +153,7 @@ impl InterceptionKind {
         Self::InspectionProduct,
         Self::LocalAuthority,
         Self::RotatedOrMisissued,
+        Self::ServerMisconfigured,
         Self::UnknownAuthority,
         Self::WrongClock,
         Self::WrongName,
@@ -126,6 +169,7 @@ impl InterceptionKind {
             Self::InspectionProduct => "inspection_product",
             Self::LocalAuthority => "local_authority",
             Self::RotatedOrMisissued => "rotated_or_misissued",
+            Self::ServerMisconfigured => "server_misconfigured",
             Self::UnknownAuthority => "unknown_authority",
             Self::WrongClock => "wrong_clock",
             Self::WrongName => "wrong_name",
@@ -150,16 +194,67 @@ impl Evidence {
         match self {
             Self::AddedAuthority => "added_authority",
             Self::AuthoritiesExpired => "authorities_expired",
+            Self::AuthorityExpired { .. } => "authority_expired",
+            Self::AuthorityNotYetValid { .. } => "authority_not_yet_valid",
             Self::ClockBeforeRelease(_) => "clock_before_release",
+            Self::FurtherDown(_) => "further_down",
             Self::HttpInClear(_) => "http_in_clear",
+            Self::InDate => "in_date",
+            Self::InCommonName => "in_common_name",
+            Self::IssuerMayNotSign(_) => "issuer_may_not_sign",
+            Self::IssuerMissing { .. } => "issuer_missing",
+            Self::NoName(_) => "no_name",
             Self::NotPublic => "not_public",
             Self::OtherNames(_) => "other_names",
+            Self::PinnedAuthority(_) => "pinned_authority",
             Self::PinnedKey => "pinned_key",
             Self::ProductName(_) => "product_name",
             Self::Public => "public",
             Self::SelfSigned => "self_signed",
+            Self::UnseenAuthority => "unseen_authority",
+            Self::UntrustedAuthority(_) => "untrusted_authority",
             Self::Validity { .. } => "validity",
         }
+    }
+}
+
+impl Evidence {
+    /// What a server's owner can do about it.
+    fn mend(&self) -> Option<String> {
+        Some(match self {
+            Self::AuthorityExpired { name, .. } => format!(
+                "The server sends an outdated certificate of {name:?}: send the current one, or \
+                 none where clients know another path."
+            ),
+            Self::AuthorityNotYetValid { name, .. } => {
+                format!(
+                    "The server sends a certificate of {name:?} too early: send the current one."
+                )
+            }
+            Self::UnseenAuthority => "The authority's own certificate has ended: let the server \
+                send a path to one that clients trust today."
+                .into(),
+            Self::FurtherDown(_) => "Wrong order: let the server send its own certificate first, \
+                then its issuer's, and so on."
+                .into(),
+            Self::IssuerMayNotSign(name) => format!(
+                "{name:?} has a key usage without keyCertSign: let another authority issue the \
+                 certificate."
+            ),
+            Self::IssuerMissing { name, .. } => {
+                format!("Let the server send the certificate of {name:?} after its own.")
+            }
+            Self::NoName(_) => "Have the certificate issued again with the host's name in \
+                subjectAltName."
+                .into(),
+            Self::OtherNames(_) => {
+                "Have the certificate issued again for this host's name as well.".into()
+            }
+            Self::SelfSigned => "Install a certificate by an authority that clients trust, or let \
+                the pin set trust this key alone (pin_only)."
+                .into(),
+            _ => return None,
+        })
     }
 }
 
@@ -194,6 +289,9 @@ impl InterceptionReport {
                 version of the app does not know. Update the app; if that does not help, try \
                 another network."
                 .into(),
+            InterceptionKind::ServerMisconfigured => "This service has a problem with its \
+                certificate, not your device or your network. Try again later."
+                .into(),
             InterceptionKind::UnknownAuthority => "The server could not prove who it is. Somebody \
                 may be reading this network's traffic: try another network."
                 .into(),
@@ -208,6 +306,34 @@ impl InterceptionReport {
 }
 
 impl InterceptionReport {
+    /// What the server's owner can do about [`InterceptionKind::ServerMisconfigured`]: a sentence
+    /// in English for the support desk, not for the user.
+    pub fn mend(&self) -> Option<String> {
+        if self.kind != InterceptionKind::ServerMisconfigured {
+            return None;
+        }
+        Some(self.evidence.iter().find_map(Evidence::mend).unwrap_or_else(|| {
+            "Install a certificate by an authority that clients trust, with its intermediates."
+                .into()
+        }))
+    }
+
+    /// As for a log, without what has been said already.
+    pub(crate) fn beside(&self, said: Option<&Evidence>) -> String {
+        let mut text = format!("{}: {}", self.confidence.code(), self.kind.code());
+        if let Some(product) = self.product {
+            text += &format!(" ({product})");
+        }
+        let rest = self.evidence.iter().filter(|evidence| Some(*evidence) != said);
+        for (i, evidence) in rest.enumerate() {
+            text += &format!("{}{evidence}", if i == 0 { ", because " } else { ", " });
+        }
+        if let Some(mend) = self.mend() {
+            text += &format!("; to mend it: {mend}");
+        }
+        text
+    }
+
     /// Everything, the message included.
     pub fn to_json(&self) -> Value {
         let evidence =
@@ -218,22 +344,16 @@ impl InterceptionReport {
             "product": self.product,
             "authority": self.authority,
             "evidence": self.evidence.iter().map(evidence).collect::<Vec<_>>(),
+            "mend": self.mend(),
             "message": self.message(),
         })
     }
 }
 
 impl fmt::Display for InterceptionReport {
-    /// For a log: kind, confidence, product and evidence.
+    /// For a log: kind, confidence, product and evidence, and what the server's owner can do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.confidence.code(), self.kind.code())?;
-        if let Some(product) = self.product {
-            write!(f, " ({product})")?;
-        }
-        for (i, evidence) in self.evidence.iter().enumerate() {
-            write!(f, "{}{evidence}", if i == 0 { ", because " } else { ", " })?;
-        }
-        Ok(())
+        f.write_str(&self.beside(None))
     }
 }
 
@@ -242,20 +362,55 @@ impl fmt::Display for Evidence {
         match self {
             Self::AddedAuthority => f.write_str("its authority was added to this device"),
             Self::AuthoritiesExpired => f.write_str("its authorities have expired as well"),
+            Self::AuthorityExpired { name, until } => {
+                let until = format_rfc3339_utc(*until);
+                write!(f, "the certificate of its authority {name:?} ended on {until}")
+            }
+            Self::AuthorityNotYetValid { name, from } => {
+                let from = format_rfc3339_utc(*from);
+                write!(f, "the certificate of its authority {name:?} begins on {from}")
+            }
             Self::ClockBeforeRelease(now) => {
                 let now = format_rfc3339_utc(*now);
                 write!(f, "this device's clock says {now}, before this software was made")
             }
+            Self::FurtherDown(place) => {
+                write!(f, "the one for the host stands further down, as number {place}")
+            }
+            Self::InDate => f.write_str("its own dates are good"),
+            Self::InCommonName => f.write_str("its common name is the host"),
+            Self::IssuerMayNotSign(name) => write!(
+                f,
+                "its issuer {name:?} may not sign certificates (no keyCertSign in its key usage)"
+            ),
+            Self::IssuerMissing { name, published } => {
+                write!(f, "its issuer {name:?} was not sent and is not known here")?;
+                f.write_str(if *published { ", but it says where to get it" } else { "" })
+            }
+            Self::NoName(None) => f.write_str("it has no name at all (subjectAltName)"),
+            Self::NoName(Some(common_name)) => write!(
+                f,
+                "it has no name at all (subjectAltName), only the common name {common_name:?}"
+            ),
             Self::HttpInClear(None) => f.write_str("the answer was HTTP in the clear"),
             Self::HttpInClear(Some(to)) => {
                 write!(f, "the answer was HTTP in the clear, a redirect to {to}")
             }
             Self::NotPublic => f.write_str("its authority is none of the public web's"),
             Self::OtherNames(names) => write!(f, "it is for {}", names.join(", ")),
+            Self::PinnedAuthority(name) => {
+                write!(f, "the key of its authority {name:?} is pinned")
+            }
             Self::PinnedKey => f.write_str("its key is pinned"),
             Self::ProductName(name) => write!(f, "the issuer calls itself {name:?}"),
             Self::Public => f.write_str("its authority is one of the public web's"),
             Self::SelfSigned => f.write_str("it is signed by its own key"),
+            Self::UnseenAuthority => f.write_str(
+                "its own dates are good, those of an authority that was not sent are not",
+            ),
+            Self::UntrustedAuthority(name) => {
+                write!(f, "it leads to {name:?}, which is not trusted here")
+            }
             Self::Validity { from, until, now } => {
                 let [from, until, now] = [from, until, now].map(|at| format_rfc3339_utc(*at));
                 write!(f, "it is valid from {from} to {until}, and this device's clock says {now}")

@@ -31,6 +31,11 @@ impl<'a> Asking<'a> {
         Asking::by(Patience { deadline: None, cancel: &NEVER })
     }
 
+    /// By when everything has to be done.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.patience.and_then(|patience| patience.deadline)
+    }
+
     /// Of what the platform has said before, and nothing else.
     pub(super) fn only(said: Vec<Said>) -> Self {
         Self { patience: None, said: RefCell::new(said) }

@@ -1,19 +1,12 @@
 //! Blocked keys where a platform hides the path that it took, or stops short of its end.
 
-use std::cell::Cell;
-
 use rustls_pki_types::CertificateDer;
 
-use super::ocsp::Issuer;
+use super::effort::Effort;
 use super::path::{self, Subject, Wanted};
-use super::presented::{Presented, issuer_of};
-use super::provider::algorithms;
-use super::signature;
+use super::presented::{Issuer, Presented, issuer_of};
 use crate::der::Fields;
 use crate::pin::{Anchors, PathFate, PinSet, SpkiSha256};
-
-/// Signatures that are looked at for one chain; webpki allows itself as many for one path.
-const MAX_SIGNATURES: usize = 100;
 
 /// What was presented and what a platform told, in view of the blocked keys.
 ///
@@ -23,7 +16,7 @@ pub(super) struct Blocking<'a> {
     pins: &'a PinSet,
     /// The blocked keys that are known in full: of certificates at hand and of public roots.
     authorities: Vec<Issuer<'a>>,
-    budget: Cell<usize>,
+    effort: &'a Effort,
 }
 
 impl<'a> Blocking<'a> {
@@ -31,6 +24,7 @@ impl<'a> Blocking<'a> {
         pins: &'a PinSet,
         presented: &Presented<'a>,
         told: &'a [CertificateDer<'a>],
+        effort: &'a Effort,
     ) -> Self {
         let read = |der: &'a CertificateDer<'a>| Some((der, Fields::read(der)?));
         let all = std::iter::once(presented.end_entity).chain(presented.intermediates);
@@ -41,7 +35,7 @@ impl<'a> Blocking<'a> {
         let blocked = blocked.filter_map(|fields| issuer_of(&fields)).collect::<Vec<_>>();
         let roots = pins.blocked_roots().list().iter().map(Issuer::from);
         let authorities = blocked.into_iter().chain(roots).collect();
-        Self { certificates, pins, authorities, budget: Cell::new(MAX_SIGNATURES) }
+        Self { certificates, pins, authorities, effort }
     }
 
     /// A blocked key on a path that a platform tells, or just beyond its end.
@@ -100,20 +94,11 @@ impl<'a> Blocking<'a> {
     }
 
     fn is_by(&self, fields: &Fields<'_>, issuer: &Issuer<'_>) -> bool {
-        let left = self.budget.get();
+        let (algorithm, signed) = (fields.signature_algorithm, fields.signed);
+        let found = self.effort.verifies(issuer.spki, algorithm, signed, fields.signature);
         // Who makes us look at more than that has something to hide: then everything is taken for
         // signed by a blocked key.
-        if left == 0 {
-            return true;
-        }
-        self.budget.set(left - 1);
-        signature::is_by(
-            issuer.spki,
-            fields.signature_algorithm,
-            fields.signed,
-            fields.signature,
-            algorithms(),
-        )
+        found == Some(true) || self.effort.cut_short().is_some()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use rustls_pki_types::CertificateDer;
+
 use super::judge::{Finding, Judge, Judgement};
 use super::path::{self, Subject};
 use super::presented::Presented;
@@ -18,6 +20,7 @@ impl Judge {
         &self,
         judgement: &Judgement<'_>,
         presented: &Presented<'_>,
+        issuers: &[CertificateDer<'_>],
         subject: &Subject<'_>,
         finding: &Finding,
         host: &HostName,
@@ -37,7 +40,7 @@ impl Judge {
             authority.covers(host, now)
                 && (by_admin || !authority.ca_installed_by_admin)
                 && is_named(managed, authority)
-                && self.has_issued(authority.spki, judgement, presented, subject, finding)
+                && self.has_issued(authority.spki, judgement, issuers, subject, finding)
         })
     }
 
@@ -46,7 +49,7 @@ impl Judge {
         &self,
         key: SpkiSha256,
         judgement: &Judgement<'_>,
-        presented: &Presented<'_>,
+        issuers: &[CertificateDer<'_>],
         subject: &Subject<'_>,
         finding: &Finding,
     ) -> bool {
@@ -58,7 +61,7 @@ impl Judge {
             // What the platform tells of its path is proved, and so is what it does not tell.
             SystemTrust::Platform(_) => {
                 let told = match finding.above.as_slice() {
-                    [] => presented.intermediates,
+                    [] => issuers,
                     above => above,
                 };
                 path::prove_authority(subject, told, key, self.pins.blocked())

@@ -2,24 +2,27 @@
 //! paths.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
 use super::asking::Asking;
 use super::blocking::{Blocking, has_clean_public_path};
+use super::effort::{CutShort, Effort};
 use super::keys::usable_key;
-use super::ocsp::{self, Issuer, Staple};
+use super::ocsp::{self, Staple};
 use super::path::{self, Subject, Wanted};
 use super::platform::{Failure, Platform, TrustQuestion, TrustedPath};
-use super::presented::{Presented, issuer_of};
-use super::provider::{algorithms, public_anchors};
-use super::trust::{SystemTrust, untrusted};
-use super::{identity, strength};
-use crate::der::{Der, Fields};
+use super::presented::{Issuer, Presented, issuer_of};
+use super::provider::public_anchors;
+use super::readable::{Readable, unknown_in_words};
+use super::trust::SystemTrust;
+use super::words::untrusted;
+use super::{identity, issuers, strength};
+use crate::der::Fields;
 use crate::error::{CertificateFacts, Error, TimeoutPhase, UntrustedReason};
-use crate::name::printable;
+use crate::name::{name_of, printable};
 use crate::pin::{
     Decision, HostName, HostPolicy, ManagedConfiguration, Mode, Outcome, PathFate, PinSet,
     SpkiSha256, TriedPath, Trust, Verdict,
@@ -88,6 +91,15 @@ pub(super) struct Finding {
 /// What a platform trusts, and the certificates that may prove a pin.
 type Trusted = (TrustedPath, Vec<CertificateDer<'static>>);
 
+/// Who decides about an end-entity, pins aside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Decider {
+    Webpki,
+    Platform,
+    /// Nobody: the pin is all there is.
+    Pin,
+}
+
 impl Judge {
     /// Whether nothing is asked of `host` at all.
     pub(crate) fn denies(&self, host: &HostName) -> bool {
@@ -133,20 +145,43 @@ impl Judge {
             },
             denied: policy.is_none() && self.deny_unpinned,
         };
-        let end_entity = match EndEntityCert::try_from(presented.end_entity) {
+        if let Some(leaf) = Fields::read(presented.end_entity) {
+            judgement.facts.presented_pin = Some(SpkiSha256::of_spki(leaf.spki));
+            judgement.facts.subject = name_of(leaf.subject);
+            judgement.facts.issuer = name_of(leaf.issuer);
+        }
+        if let Some(excess) = presented.excess() {
+            judgement.trust = Err(UntrustedReason::Invalid(excess).into());
+            return Ok(judgement);
+        }
+        // What only webpki does not know is for somebody else to decide, where there is somebody.
+        let readable = match self.decider(policy, pinning) {
+            Decider::Webpki => None,
+            decider => Readable::new(presented.end_entity)
+                .filter(|readable| decider == Decider::Platform || readable.harmless),
+        };
+        let der = readable.as_ref().map_or(presented.end_entity, |readable| &readable.der);
+        let end_entity = match EndEntityCert::try_from(der) {
             Ok(end_entity) => end_entity,
             Err(e) => {
-                judgement.trust = Err(untrusted(e).into());
+                let unknown = matches!(e, webpki::Error::UnsupportedCriticalExtension);
+                let words = unknown_in_words(presented.end_entity).filter(|_| unknown);
+                let reason = words.map_or_else(|| untrusted(e), UntrustedReason::Invalid);
+                judgement.trust = Err(reason.into());
                 return Ok(judgement);
             }
         };
-        let subject = Subject::new(&end_entity, presented.now, algorithms(), pinning);
-        judgement.facts.presented_pin = Some(subject.leaf.spki);
-        judgement.facts.subject = subject.leaf.subject();
-        judgement.facts.issuer = crate::name::name_of(Der(end_entity.issuer()));
+        let effort = Effort::new(asking.deadline(), readable.as_ref().map(|it| it.signed.clone()));
+        let subject =
+            Subject::new(&end_entity, presented.end_entity, presented.now, &effort, pinning);
+        let issuers = match Fields::read(presented.end_entity) {
+            Some(leaf) => issuers::issuers(&leaf, presented.intermediates, &effort),
+            None => Vec::new(),
+        };
 
         let wanted = Wanted { policy: pinning, blocked: self.pins.blocked() };
-        let mut finding = match self.find(presented, &subject, policy, wanted, asking) {
+        let found = self.find(presented, &issuers, &subject, policy, wanted, asking);
+        let mut finding = match found {
             Ok(finding) => finding,
             Err(distrust) => {
                 judgement.trust = Err(distrust);
@@ -154,7 +189,7 @@ impl Judge {
             }
         };
         if judgement.trust.is_ok() {
-            judgement.staple = self.staple(presented, policy, &finding.above);
+            judgement.staple = self.staple(presented, &issuers, policy, &finding.above, &effort);
             if judgement.staple == Staple::Revoked {
                 judgement.trust = Err(UntrustedReason::Revoked.into());
             }
@@ -165,18 +200,37 @@ impl Judge {
             judgement.tried.push(wanted.judge(vec![subject.leaf.clone()]));
         }
         judgement.outcome = outcome_of(&judgement.tried, without_pins);
-        judgement.facts.interception =
-            self.interception(&judgement, presented, &subject, &finding).map(Box::new);
-        if let Some(by) = self.inspecting(&judgement, presented, &subject, &finding, &host) {
+        let refused = judgement.trust.is_err() || judgement.outcome == Outcome::NoMatch;
+        if let Some(why) = effort.cut_short().filter(|_| refused) {
+            judgement.trust = Err(cut_short(why, &judgement.facts));
+            return Ok(judgement);
+        }
+        let (cause, report) =
+            self.interception(&judgement, presented, &issuers, &subject, &finding);
+        (judgement.facts.cause, judgement.facts.interception) = (cause, report.map(Box::new));
+        if let Some(by) =
+            self.inspecting(&judgement, presented, &issuers, &subject, &finding, &host)
+        {
             judgement.outcome = Outcome::Inspected(by.id.clone());
         }
         Ok(judgement)
+    }
+
+    fn decider(&self, policy: Option<&HostPolicy>, pinning: Option<&HostPolicy>) -> Decider {
+        match (policy.map(HostPolicy::trust), &self.system) {
+            (Some(Trust::PrivateCa), _) => Decider::Webpki,
+            // Without its pins there would be nothing left of it: then the system's trust decides.
+            (Some(Trust::PinOnly), _) if pinning.is_some() => Decider::Pin,
+            (_, SystemTrust::Anchors { .. }) => Decider::Webpki,
+            (_, SystemTrust::Platform(_)) => Decider::Platform,
+        }
     }
 
     /// Trust first; then every path, for blocked keys and pins.
     fn find(
         &self,
         presented: &Presented<'_>,
+        issuers: &[CertificateDer<'_>],
         subject: &Subject<'_>,
         policy: Option<&HostPolicy>,
         wanted: Wanted<'_>,
@@ -196,10 +250,11 @@ impl Judge {
             }
             (_, SystemTrust::Anchors { anchors, .. }) => anchors,
             (_, SystemTrust::Platform(platform)) => {
-                return self.find_by_platform(platform, presented, subject, wanted, asking);
+                return self
+                    .find_by_platform(platform, presented, issuers, subject, wanted, asking);
             }
         };
-        let tried = path::search(subject, presented.intermediates, anchors, wanted);
+        let tried = path::search(subject, issuers, anchors, wanted);
         Ok(Finding { tried: tried.map_err(untrusted)?, ..Finding::default() })
     }
 
@@ -207,11 +262,12 @@ impl Judge {
         &self,
         platform: &Platform,
         presented: &Presented<'_>,
+        issuers: &[CertificateDer<'_>],
         subject: &Subject<'_>,
         wanted: Wanted<'_>,
         asking: &Asking<'_>,
     ) -> Result<Finding, Distrust> {
-        let unblocked = self.unblocked(platform, presented, subject, asking)?;
+        let unblocked = self.unblocked(platform, presented, issuers, subject, asking)?;
         let (path, mut intermediates) = match unblocked {
             Ok(found) => found,
             Err(key) => {
@@ -226,8 +282,12 @@ impl Judge {
         for der in told.clone().chain([presented.end_entity.as_ref()]) {
             strength::check_signature(der).map_err(UntrustedReason::Invalid)?;
         }
-        for fields in told.filter_map(Fields::read) {
+        for (i, fields) in told.filter_map(Fields::read).enumerate() {
             strength::check_key(fields.spki).map_err(UntrustedReason::Invalid)?;
+            // The anchor is trusted for being known, not for what it says of itself.
+            if i > 0 && !issuers::may_issue(&fields) {
+                return Err(UntrustedReason::Invalid(issuers::forbidden(&fields)).into());
+            }
         }
 
         let above = path.certificates.into_iter().skip(1).map(CertificateDer::from);
@@ -265,21 +325,22 @@ impl Judge {
         &self,
         platform: &Platform,
         presented: &Presented<'_>,
+        issuers: &[CertificateDer<'_>],
         subject: &Subject<'_>,
         asking: &Asking<'_>,
     ) -> Result<Result<Trusted, SpkiSha256>, Distrust> {
         // Its clock may not be the one that was asked about.
         check_validity(presented)?;
         let until = Instant::now() + platform.limit();
-        let intermediates = presented.intermediates.iter().map(|der| der.clone().into_owned());
-        let intermediates = intermediates.collect::<Vec<_>>();
+        // Exactly those that are judged here.
+        let intermediates = issuers.iter().map(|der| der.clone().into_owned()).collect::<Vec<_>>();
         let path = ask(platform, presented, &intermediates, asking, until)?;
         if self.pins.blocked().is_empty() {
             return Ok(Ok((path, intermediates)));
         }
         let told = path.certificates.iter().map(|der| CertificateDer::from(der.as_slice()));
         let told = told.collect::<Vec<_>>();
-        let blocking = Blocking::new(&self.pins, presented, &told);
+        let blocking = Blocking::new(&self.pins, presented, &told, subject.effort);
         let key = if told.is_empty() { blocking.on_hidden() } else { blocking.on_told(&told) };
         let Some(key) = key else {
             if told.is_empty() && public_anchors().is_empty() {
@@ -296,13 +357,15 @@ impl Judge {
             let hidden = TrustedPath { certificates: Vec::new(), ..path };
             return Ok(Ok((hidden, intermediates)));
         }
-        let Some(rest) = blocking.independent() else { return Ok(Err(key)) };
+        let Some(mut rest) = blocking.independent() else { return Ok(Err(key)) };
+        rest.retain(|der| issuers.contains(der));
         let Ok(other) = ask(platform, presented, &rest, asking, until) else {
             return Ok(Err(key));
         };
         let told = other.certificates.iter().map(|der| CertificateDer::from(der.as_slice()));
         let told = told.collect::<Vec<_>>();
-        let blocked = Blocking::new(&self.pins, presented, &told).on_told(&told);
+        let blocked = Blocking::new(&self.pins, presented, &told, subject.effort);
+        let blocked = blocked.on_told(&told);
         Ok(if blocked.is_some() { Err(key) } else { Ok((other, rest)) })
     }
 
@@ -310,13 +373,15 @@ impl Judge {
     fn staple(
         &self,
         presented: &Presented<'_>,
+        issuers: &[CertificateDer<'_>],
         policy: Option<&HostPolicy>,
         above: &[CertificateDer<'_>],
+        effort: &Effort,
     ) -> Staple {
         if presented.ocsp.is_empty() {
             return Staple::None;
         }
-        let certificates = presented.intermediates.iter().chain(above);
+        let certificates = issuers.iter().chain(above);
         let fields = certificates.filter_map(|der| Fields::read(der));
         let mut issuers = fields.filter_map(|fields| issuer_of(&fields)).collect::<Vec<_>>();
         let anchors = match (policy, &self.system) {
@@ -332,7 +397,7 @@ impl Judge {
         if let Some(policy) = policy {
             issuers.extend(policy.pinned_roots().list().iter().map(Issuer::from));
         }
-        ocsp::read(presented.ocsp, presented.end_entity, &issuers, presented.now, algorithms())
+        ocsp::read(presented.ocsp, presented.end_entity, &issuers, presented.now, effort)
     }
 }
 
@@ -435,6 +500,21 @@ fn ask(
             unverified("it answered with something that is no certificate")
         }
         _ => Ok(path),
+    }
+}
+
+/// Nothing is accepted that was not looked at to the end.
+fn cut_short(why: CutShort, facts: &CertificateFacts) -> Distrust {
+    match why {
+        CutShort::Late => Distrust::Unanswered(Error::Timeout {
+            host: facts.host.clone(),
+            phase: TimeoutPhase::Trust,
+            after: Duration::ZERO,
+        }),
+        CutShort::Signatures => {
+            let reason = "more signatures than are looked at for one server";
+            UntrustedReason::Invalid(reason.to_owned()).into()
+        }
     }
 }
 

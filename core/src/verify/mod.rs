@@ -2,10 +2,13 @@
 
 mod asking;
 mod blocking;
+mod diagnosis;
+mod effort;
 mod explain;
 mod handshake;
 mod identity;
 mod inspection;
+mod issuers;
 mod judge;
 mod judged;
 mod keys;
@@ -14,12 +17,14 @@ mod path;
 mod platform;
 mod presented;
 mod provider;
+mod readable;
 mod refusal;
 mod scene;
 mod signature;
 mod strength;
 mod trust;
 mod verifier;
+mod words;
 
 #[cfg(test)]
 mod tests;

@@ -4,11 +4,11 @@
 //! whoever would gain from leaving it out can leave it out.
 
 use ring::digest;
-use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
-use super::signature;
+use super::effort::Effort;
+use super::presented::Issuer;
 use crate::der::{
     Der, ENUMERATED, Fields, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, PublicKey, SEQUENCE,
     context, context_primitive,
@@ -43,20 +43,6 @@ pub(super) enum Staple {
     Unusable(String),
 }
 
-/// An authority that may have issued a certificate: its name and its SubjectPublicKeyInfo, the
-/// contents of each.
-#[derive(Clone, Copy)]
-pub(super) struct Issuer<'a> {
-    pub(super) name: &'a [u8],
-    pub(super) spki: &'a [u8],
-}
-
-impl<'a> From<&'a TrustAnchor<'_>> for Issuer<'a> {
-    fn from(anchor: &'a TrustAnchor<'_>) -> Self {
-        Self { name: &anchor.subject, spki: &anchor.subject_public_key_info }
-    }
-}
-
 /// Reads a staple for `end_entity`; every certificate at hand may be its issuer's, because only
 /// the issuer's signature makes it count.
 pub(super) fn read(
@@ -64,7 +50,7 @@ pub(super) fn read(
     end_entity: &[u8],
     issuers: &[Issuer<'_>],
     now: UnixTime,
-    algorithms: &WebPkiSupportedAlgorithms,
+    effort: &Effort,
 ) -> Staple {
     if response.is_empty() {
         return Staple::None;
@@ -81,7 +67,7 @@ pub(super) fn read(
     };
     let named = issuers.iter().filter(|issuer| issuer.name == certificate.issuer.0);
     let mut named = named.take(MAX_ISSUERS);
-    let Some(issuer) = named.find(|issuer| basic.is_signed_by(issuer, now, algorithms)) else {
+    let Some(issuer) = named.find(|issuer| basic.is_signed_by(issuer, now, effort)) else {
         return unusable("not signed by the certificate's issuer");
     };
     let Some(status) = basic.status(&certificate, issuer) else {
@@ -162,13 +148,8 @@ impl<'a> Basic<'a> {
 
     /// By the issuer itself, or by a responder that the issuer has certified for just this
     /// (RFC 6960 §4.2.2.2).
-    fn is_signed_by(
-        &self,
-        issuer: &Issuer<'_>,
-        now: UnixTime,
-        algorithms: &WebPkiSupportedAlgorithms,
-    ) -> bool {
-        if self.verifies(issuer.spki, algorithms) {
+    fn is_signed_by(&self, issuer: &Issuer<'_>, now: UnixTime, effort: &Effort) -> bool {
+        if self.verifies(issuer.spki, effort) {
             return true;
         }
         let anchor = TrustAnchor {
@@ -183,7 +164,7 @@ impl<'a> Basic<'a> {
                 return false;
             };
             let certified = responder.verify_for_usage(
-                algorithms.all,
+                &effort.algorithms(),
                 std::slice::from_ref(&anchor),
                 &[],
                 now,
@@ -192,12 +173,12 @@ impl<'a> Basic<'a> {
                 None,
             );
             let spki = Der(fields.spki).expect(SEQUENCE).map(|(contents, _)| contents.0);
-            certified.is_ok() && spki.is_some_and(|spki| self.verifies(spki, algorithms))
+            certified.is_ok() && spki.is_some_and(|spki| self.verifies(spki, effort))
         })
     }
 
-    fn verifies(&self, spki: &[u8], algorithms: &WebPkiSupportedAlgorithms) -> bool {
-        signature::is_by(spki, self.algorithm, self.signed, self.signature, algorithms)
+    fn verifies(&self, spki: &[u8], effort: &Effort) -> bool {
+        effort.verifies(spki, self.algorithm, self.signed, self.signature) == Some(true)
     }
 
     /// What it says of one certificate.

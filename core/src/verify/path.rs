@@ -5,10 +5,10 @@
 
 use std::cell::RefCell;
 
-use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath, anchor_from_trusted_cert};
 
+use super::effort::Effort;
 use crate::pin::{
     Anchors, Blocked, CertSha256, HostPolicy, PathCertificate, PathFate, PinAt, SpkiSha256,
     TriedPath,
@@ -20,11 +20,11 @@ type Check<'a> = dyn Fn(&VerifiedPath<'_>) -> Result<(), webpki::Error> + 'a;
 /// Paths beyond these are tried, but not remembered.
 const MAX_REMEMBERED: usize = 16;
 
-/// The end-entity, when, and what signatures count.
+/// The end-entity, when, and what may be spent on it.
 pub(super) struct Subject<'a> {
     pub(super) end_entity: &'a EndEntityCert<'a>,
     pub(super) now: UnixTime,
-    algorithms: &'static WebPkiSupportedAlgorithms,
+    pub(super) effort: &'a Effort,
     /// Whether any pin is of a whole certificate, so that hashing those is worth it.
     digests: bool,
     /// It as the first certificate of every path.
@@ -34,17 +34,18 @@ pub(super) struct Subject<'a> {
 impl<'a> Subject<'a> {
     pub(super) fn new(
         end_entity: &'a EndEntityCert<'a>,
+        der: &CertificateDer<'_>,
         now: UnixTime,
-        algorithms: &'static WebPkiSupportedAlgorithms,
+        effort: &'a Effort,
         policy: Option<&HostPolicy>,
     ) -> Self {
         let digests = policy.is_some_and(HostPolicy::pins_certificates);
         let leaf = PathCertificate::named(
             SpkiSha256::of_spki(&end_entity.subject_public_key_info()),
-            digests.then(|| CertSha256::of_certificate(&end_entity.der())),
+            digests.then(|| CertSha256::of_certificate(der)),
             end_entity.subject(),
         );
-        Self { end_entity, now, algorithms, digests, leaf }
+        Self { end_entity, now, effort, digests, leaf }
     }
 
     fn anchor(
@@ -87,7 +88,7 @@ impl<'a> Subject<'a> {
         check: Option<&Check<'_>>,
     ) -> Result<VerifiedPath<'p>, webpki::Error> {
         self.end_entity.verify_for_usage(
-            self.algorithms.all,
+            &self.effort.algorithms(),
             anchors,
             intermediates,
             self.now,

@@ -11,6 +11,7 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::{CertificateError, OtherError};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use super::words::{words_of_other, words_of_rustls};
 use crate::cancel::Wake;
 use crate::error::UntrustedReason;
 use crate::patience::{Bell, Impatience, Patience};
@@ -189,9 +190,9 @@ fn untrusted(e: rustls::Error) -> UntrustedReason {
         e @ (CertificateError::UnknownRevocationStatus
         | CertificateError::ExpiredRevocationList
         | CertificateError::ExpiredRevocationListContext { .. }) => {
-            UntrustedReason::Unverified(e.to_string())
+            UntrustedReason::Unverified(words_of_rustls(&e).to_owned())
         }
-        CertificateError::Other(OtherError(e)) => UntrustedReason::Invalid(e.to_string()),
-        e => UntrustedReason::Invalid(format!("{e:?}")),
+        CertificateError::Other(OtherError(e)) => UntrustedReason::Invalid(words_of_other(&*e)),
+        e => UntrustedReason::Invalid(words_of_rustls(&e).to_owned()),
     }
 }

@@ -1,29 +1,14 @@
-//! Signatures outside of paths.
+//! The handshake's signature.
+//!
+//! Whether a certificate's extensions are good enough has been decided by then; this is about its key.
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::CertificateDer;
 
 use super::provider::algorithms;
-use crate::der::PublicKey;
-
-/// Whether the key of a SubjectPublicKeyInfo, given by its contents, has signed `message` with the
-/// algorithm of an AlgorithmIdentifier, given by its contents.
-pub(super) fn is_by(
-    spki: &[u8],
-    algorithm: &[u8],
-    message: &[u8],
-    signature: &[u8],
-    algorithms: &WebPkiSupportedAlgorithms,
-) -> bool {
-    let Some(key) = PublicKey::of_contents(spki) else { return false };
-    algorithms.all.iter().any(|known| {
-        known.signature_alg_id().as_ref() == algorithm
-            && known.public_key_alg_id().as_ref() == key.algorithm
-            && known.verify_signature(key.key, message, signature).is_ok()
-    })
-}
+use super::readable::Readable;
 
 /// A server's proof that it has its certificate's key (RFC 5246 §7.4.3).
 pub(super) fn verify_tls12(
@@ -31,6 +16,8 @@ pub(super) fn verify_tls12(
     cert: &CertificateDer<'_>,
     signed: &DigitallySignedStruct,
 ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    let readable = Readable::new(cert);
+    let cert = readable.as_ref().map_or(cert, |readable| &readable.der);
     verify_tls12_signature(message, cert, signed, algorithms())
 }
 
@@ -40,6 +27,8 @@ pub(super) fn verify_tls13(
     cert: &CertificateDer<'_>,
     signed: &DigitallySignedStruct,
 ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    let readable = Readable::new(cert);
+    let cert = readable.as_ref().map_or(cert, |readable| &readable.der);
     verify_tls13_signature(message, cert, signed, algorithms())
 }
 

@@ -7,7 +7,7 @@ use rustls_pki_types::CertificateDer;
 use webpki::anchor_from_trusted_cert;
 
 use super::platform::{Platform, PlatformTrust};
-use crate::error::{Error, UntrustedReason};
+use crate::error::Error;
 use crate::pin::{Anchors, CertSha256};
 
 /// The authorities behind `system_and_pin`, and behind hosts without a policy.
@@ -101,15 +101,4 @@ fn system() -> Result<SystemTrust, Error> {
         field: "roots".into(),
         reason: "Android's authorities are asked by way of Roots::Platform".into(),
     })
-}
-
-pub(super) fn untrusted(e: webpki::Error) -> UntrustedReason {
-    match e {
-        webpki::Error::CertExpired { .. } => UntrustedReason::Expired,
-        webpki::Error::CertNotValidYet { .. } => UntrustedReason::NotYetValid,
-        webpki::Error::UnknownIssuer => UntrustedReason::UnknownIssuer,
-        webpki::Error::CertNotValidForName(_) => UntrustedReason::WrongHost,
-        webpki::Error::CertRevoked => UntrustedReason::Revoked,
-        e => UntrustedReason::Invalid(e.to_string()),
-    }
 }

@@ -26,6 +26,9 @@ public struct InterceptionReport: Hashable, Sendable {
     public let evidence: [Evidence]
     /// A sentence in English for the app's user: what is wrong, and what to do.
     public let message: String
+    /// What the server's owner can do about ``Kind/serverMisconfigured``: a sentence in English for
+    /// the support desk, not for the user.
+    public let mend: String?
 
     /// What is probably between the app and its server, or wrong with one of them.
     public enum Kind: String, CaseIterable, Sendable {
@@ -44,6 +47,8 @@ public struct InterceptionReport: Hashable, Sendable {
         /// An authority that is trusted anyhow, with a key that is not pinned: a rotation that the
         /// pin set does not know of, or a certificate that should not exist.
         case rotatedOrMisissued = "rotated_or_misissued"
+        /// The server itself: what it presents is wrong, and its owner can mend it.
+        case serverMisconfigured = "server_misconfigured"
         /// Somebody whom neither the device nor Pinfold knows.
         case unknownAuthority = "unknown_authority"
         /// The device's clock is wrong.
@@ -90,5 +95,6 @@ extension InterceptionReport {
         authority = report.authority
         evidence = report.evidence.map { Evidence(code: $0.code, text: $0.text) }
         message = report.message
+        mend = report.mend
     }
 }

@@ -59,7 +59,7 @@ struct ErrorCodeTests {
         let interception = Interception(
             kind: "captive_portal", confidence: "likely", product: "product",
             authority: "authority", evidence: [Evidence(code: "code", text: "text")],
-            message: "what to do")
+            mend: "what its owner can do", message: "what to do")
         for code in errorCodes() {
             #expect(error(code).interception == nil)
             let report = error(code, interception: interception).interception
@@ -74,6 +74,7 @@ struct ErrorCodeTests {
             #expect(told.authority == "authority")
             #expect(told.evidence.map { [$0.code, $0.text] } == [["code", "text"]])
             #expect(told.message == "what to do")
+            #expect(told.mend == "what its owner can do")
         }
     }
 
@@ -90,7 +91,7 @@ struct ErrorCodeTests {
     func unknownReport(kind: String, confidence: String) {
         let interception = Interception(
             kind: kind, confidence: confidence, product: nil, authority: nil, evidence: [],
-            message: "what to do")
+            mend: nil, message: "what to do")
         #expect(error("pin_mismatch", interception: interception).interception == nil)
     }
 

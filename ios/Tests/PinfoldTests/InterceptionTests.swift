@@ -14,16 +14,20 @@ struct InterceptionTests {
     @Test(
         "an error says who is probably there, and why",
         arguments: [
-            Guess("impostor", .unknownAuthority, .likely, []),
+            Guess("impostor", .unknownAuthority, .possible, ["issuer_missing"]),
             Guess("self_signed", .captivePortal, .possible, ["self_signed"]),
             Guess("wrong_host", .wrongName, .likely, ["other_names"]),
-            Guess("expired", .expired, .likely, ["validity", "pinned_key"]),
-            Guess("not_yet_valid", .wrongClock, .likely, ["validity", "pinned_key"]),
+            Guess("expired", .expired, .likely, ["validity"]),
+            Guess("not_yet_valid", .wrongClock, .likely, ["validity"]),
+            Guess(
+                "no_intermediate", .serverMisconfigured, .likely, ["issuer_missing", "pinned_key"]),
+            Guess("leaf_last", .serverMisconfigured, .likely, ["further_down", "pinned_key"]),
         ])
     func untrusted(guess: Guess) async throws {
-        let client = try kit.client(guess.server, kit.policy(guess.server))
+        let client = try kit.client(guess.server, kit.policy("backend"))
         let error = try await failure { try await client.get(url) }
         let report = try #require(error.interception, "\(error)")
+        #expect((report.mend != nil) == (report.kind == .serverMisconfigured))
         #expect(report.kind == guess.kind)
         #expect(report.confidence == guess.confidence)
         #expect(report.evidence.map(\.code) == guess.evidence)

@@ -141,11 +141,11 @@ fn a_path_that_stops_below_the_blocked_key_does_not_hide_it() {
 }
 
 #[test]
-fn a_blocked_authority_is_seen_among_any_number_of_others() {
+fn a_blocked_authority_is_seen_among_as_many_others_as_there_may_be() {
     let kit = kit();
     let mut chain = kit.pki().chain("backend");
     let noise = kit.pki().certificate("private_root");
-    chain.extend(std::iter::repeat_n(noise.clone(), 60));
+    chain.extend(std::iter::repeat_n(noise.clone(), 29));
     chain.push(kit.pki().certificate("root").clone());
     for (system, good) in [(anchors(&kit), None), (platform(&kit), HIDDEN)] {
         let pins = blocking(&kit, &["root"], Some(pinned(&kit, "backend")));
@@ -178,7 +178,7 @@ fn a_blocked_public_root_is_found_behind_a_hidden_path() {
     let chain = kit.pki().chain("public_ca").iter().map(|der| der.to_vec()).collect::<Vec<_>>();
     // However much else is presented before what it has signed.
     let mut noisy = vec![chain[0].clone()];
-    noisy.extend(std::iter::repeat_n(kit.pki().certificate("private_root").to_vec(), 150));
+    noisy.extend(std::iter::repeat_n(kit.pki().certificate("private_root").to_vec(), 30));
     noisy.push(chain[1].clone());
     let at = parse_rfc3339_utc(at).expect("a time");
     for chain in [chain, noisy] {
@@ -192,6 +192,37 @@ fn a_blocked_public_root_is_found_behind_a_hidden_path() {
             assert_eq!(explained.error.expect("refused").code(), "blocked_key");
         }
     }
+}
+
+/// So many keys are blocked, and so much is presented, that not every signature is looked at.
+#[cfg(feature = "bundled-roots")]
+#[test]
+fn a_flood_does_not_hide_a_blocked_public_root() {
+    let kit = kit();
+    #[derive(Debug)]
+    struct Yes;
+    impl PlatformTrust for Yes {
+        fn verify(&self, _: &TrustQuestion) -> Result<TrustedPath, UntrustedReason> {
+            Ok(TrustedPath::default())
+        }
+    }
+    use base64::Engine as _;
+    let text = |root: &rustls_pki_types::TrustAnchor<'_>| {
+        let key = SpkiSha256::of_spki_contents(&root.subject_public_key_info);
+        base64::engine::general_purpose::STANDARD.encode(key.as_bytes())
+    };
+    let blocked_spki = webpki_roots::TLS_SERVER_ROOTS.iter().map(text).collect();
+    let spec = PinSetSpec { schema: 1, blocked_spki, ..PinSetSpec::default() };
+    let pins = PinSet::new(spec).expect("a good pin set");
+    let genuine = kit.pki().chain("public_ca");
+    let noise = ["root", "other_root", "private_root", "unknown_root", "intermediate", "cross"];
+    let noise = noise.map(|name| kit.pki().certificate(name).to_vec());
+    let chain = [&[genuine[0].to_vec()][..], &noise, &[genuine[1].to_vec()]].concat();
+    let system = SystemTrust::Platform(Platform::new(Arc::new(Yes)));
+    let judge = Judge { pins, deny_unpinned: false, system, managed: None };
+    let at = parse_rfc3339_utc("2023-07-10T00:00:00Z").expect("a time");
+    let explained = judge.explain("cryptography.io", &chain, at).expect("explained");
+    assert_eq!(explained.error.expect("refused").code(), "blocked_key");
 }
 
 #[test]

@@ -1,68 +1,10 @@
 //! The attacks of OkHttp's CertificatePinnerChainValidationTest, with certificates of our own,
 //! under a trust that hands its authorities over and one that hides its path.
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
-    Issuer, KeyPair, NameConstraints,
-};
+use rcgen::{ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyPair, NameConstraints};
 
+use super::held::*;
 use super::*;
-use crate::pin::SpkiSha256;
-
-const HOST: &str = "api.example.test";
-
-/// A certificate with its key.
-struct Held {
-    params: CertificateParams,
-    key: KeyPair,
-    der: CertificateDer<'static>,
-}
-
-impl Held {
-    /// Signed by `issuer`, or by itself.
-    fn new(params: CertificateParams, key: KeyPair, issuer: Option<&Self>) -> Self {
-        let certificate = match issuer {
-            Some(issuer) => {
-                params.signed_by(&key, &Issuer::from_params(&issuer.params, &issuer.key))
-            }
-            None => params.self_signed(&key),
-        };
-        let der = certificate.expect("good parameters").der().clone();
-        Self { params, key, der }
-    }
-
-    fn pin(&self) -> PinSpec {
-        use base64::Engine as _;
-        use rcgen::PublicKeyData as _;
-        let pin = SpkiSha256::of_spki(&self.key.subject_public_key_info());
-        let text = base64::engine::general_purpose::STANDARD.encode(pin.as_bytes());
-        PinSpec { sha256: Some(text), ..PinSpec::default() }
-    }
-}
-
-fn key() -> KeyPair {
-    KeyPair::generate().expect("randomness")
-}
-
-fn named(name: &str) -> CertificateParams {
-    let mut params = CertificateParams::new(Vec::new()).expect("no names");
-    params.distinguished_name.remove(DnType::CommonName);
-    params.distinguished_name.push(DnType::CommonName, name);
-    params
-}
-
-/// An authority with at most `below` authorities below it.
-fn authority(name: &str, below: u8) -> CertificateParams {
-    let mut params = named(name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(below));
-    params
-}
-
-fn server() -> CertificateParams {
-    let mut params = CertificateParams::new(vec![HOST.to_owned()]).expect("a name");
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params
-}
 
 /// What both kinds of trust in `roots` say of `chain` when `pinned` is pinned.
 fn codes(roots: &[&Held], pinned: &Held, chain: &[&Held]) -> [Option<&'static str>; 2] {

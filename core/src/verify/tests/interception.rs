@@ -72,7 +72,7 @@ fn what_was_presented_tells_who_it_was() {
         (given(), "interceptor", NOON, "possible rotated_or_misissued", not_public),
         // The device trusts it, and the public web does not.
         (platform(&kit), "interceptor", NOON, stranger, not_public),
-        (given(), "impostor", NOON, "likely unknown_authority", &[]),
+        (given(), "impostor", NOON, "possible unknown_authority", &["issuer_missing"]),
         (given(), "self_signed", NOON, "possible captive_portal", &["self_signed"]),
         (given(), "self_signed_ca", NOON, "possible captive_portal", &["self_signed"]),
         (given(), "wrong_host", NOON, "likely wrong_name", &["other_names"]),

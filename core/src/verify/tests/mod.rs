@@ -3,10 +3,15 @@
 
 mod blocked;
 mod chains;
+mod excess;
+mod extensions;
+mod held;
 mod interception;
+mod misconfigured;
 mod names;
 mod platform;
 mod staples;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +25,6 @@ use super::identity::CertificateIdentity;
 use super::judge::Judge;
 use super::platform::{Platform, RustlsTrust};
 use super::presented::Presented;
-use super::provider::algorithms;
 use super::trust::SystemTrust;
 use super::{Roots, pin_of_public_key, pin_of_request, provider};
 use crate::error::Error;

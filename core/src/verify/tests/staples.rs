@@ -4,7 +4,9 @@ use super::*;
 use crate::der::{Der, Fields, SEQUENCE};
 use crate::error::UntrustedReason;
 use crate::pin::{Mode, Trust};
-use crate::verify::ocsp::{self, Issuer, Staple};
+use crate::verify::effort::Effort;
+use crate::verify::ocsp::{self, Staple};
+use crate::verify::presented::Issuer;
 
 /// Within the responses' time, and after it.
 const IN_TIME: &str = "2026-11-22T00:00:00Z";
@@ -27,7 +29,7 @@ fn read(kit: &Testkit, response: &[u8], time: &str) -> Staple {
     let spki = Der(root.spki).expect(SEQUENCE).expect("a key").0.0;
     let issuer = Issuer { name: root.subject.0, spki };
     let leaf = kit.pki().certificate("revoked");
-    ocsp::read(response, leaf, &[issuer], at(time), algorithms())
+    ocsp::read(response, leaf, &[issuer], at(time), &Effort::new(None, None))
 }
 
 #[test]

@@ -92,7 +92,7 @@ const STEPS: &[Step] = &[
         host: HOST,
         roots: Trusted::System,
         clock: None,
-        expected: "certificate_unknown_issuer unknown_authority likely -",
+        expected: "certificate_unknown_issuer unknown_authority possible -",
     },
     Step {
         shows: "another host's certificate",

@@ -86,5 +86,6 @@ internal fun Interception.toPublic(): InterceptionReport? {
         authority = authority,
         evidence = evidence.map { InterceptionReport.Evidence(it.code, it.text) },
         message = message,
+        mend = mend,
     )
 }

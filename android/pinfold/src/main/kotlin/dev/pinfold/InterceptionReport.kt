@@ -26,6 +26,8 @@ import java.io.Serializable
  * @property authority The authority that issued the certificate, as it calls itself.
  * @property evidence What speaks for it.
  * @property message A sentence in English for the app's user: what is wrong, and what to do.
+ * @property mend What the server's owner can do about [Kind.SERVER_MISCONFIGURED]: a sentence in
+ *   English for the support desk, not for the user.
  */
 public class InterceptionReport(
     public val kind: Kind,
@@ -34,6 +36,7 @@ public class InterceptionReport(
     public val authority: String? = null,
     public val evidence: List<Evidence> = emptyList(),
     public val message: String,
+    public val mend: String? = null,
 ) : Serializable {
     /** What is probably between the app and its server, or wrong with one of them. */
     public enum class Kind {
@@ -60,6 +63,9 @@ public class InterceptionReport(
          * pin set does not know of, or a certificate that should not exist.
          */
         ROTATED_OR_MISISSUED,
+
+        /** The server itself: what it presents is wrong, and its owner can [mend] it. */
+        SERVER_MISCONFIGURED,
 
         /** Somebody whom neither the device nor Pinfold knows. */
         UNKNOWN_AUTHORITY,
@@ -107,7 +113,7 @@ public class InterceptionReport(
     /** Everything but [message], for a log. */
     override fun toString(): String =
         "InterceptionReport(kind=${kind.code}, confidence=${confidence.code}, " +
-            "product=$product, authority=$authority, evidence=$evidence)"
+            "product=$product, authority=$authority, evidence=$evidence, mend=$mend)"
 
     private companion object {
         const val serialVersionUID = 1L

@@ -111,6 +111,7 @@ class ErrorCodesTest {
         product = null,
         authority = null,
         evidence = listOf(Evidence("public", "seen")),
+        mend = null,
         message = "what to do",
     )
 }

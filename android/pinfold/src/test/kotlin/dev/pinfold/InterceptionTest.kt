@@ -30,7 +30,12 @@ class InterceptionTest {
                 "not_yet_valid" to
                     Expected(untrusted, Kind.WRONG_CLOCK, Confidence.LIKELY, "validity"),
                 "impostor" to
-                    Expected(untrusted, Kind.UNKNOWN_AUTHORITY, Confidence.LIKELY, ""),
+                    Expected(
+                        untrusted,
+                        Kind.UNKNOWN_AUTHORITY,
+                        Confidence.POSSIBLE,
+                        "issuer_missing",
+                    ),
                 "wrong_host" to
                     Expected(untrusted, Kind.WRONG_NAME, Confidence.LIKELY, "other_names"),
                 // The authorities are the app's own, so it may have been the app's own server.
@@ -60,6 +65,28 @@ class InterceptionTest {
             assertTrue(report.message.isNotBlank())
             assertTrue(report.evidence.all { it.text.isNotBlank() })
             assertNull(report.product)
+            assertNull(report.mend)
+        }
+    }
+
+    @Test
+    suspend fun `a mistake of the server's owner is told as one, with what mends it`() {
+        val pins = Testkit.pinSet { pin(Testkit.pin("backend")) }
+        for ((server, code, evidence) in listOf(
+            Triple("no_intermediate", "certificate_unknown_issuer", "issuer_missing, pinned_key"),
+            Triple("leaf_last", "certificate_wrong_host", "further_down, pinned_key"),
+        )) {
+            val error =
+                Testkit.client(server, pins).use { client ->
+                    assertThrows<PinfoldException>(server) { client.get(Testkit.url("/")) }
+                }
+            assertEquals(code, error.code)
+            val report = error.interception!!
+            assertEquals(Kind.SERVER_MISCONFIGURED, report.kind, server)
+            assertEquals(Confidence.LIKELY, report.confidence, server)
+            assertEquals(evidence, report.evidence.joinToString { it.code })
+            assertTrue(report.message.startsWith("This service has a problem"), report.message)
+            assertTrue(report.mend!!.endsWith("."), report.mend)
         }
     }
 
