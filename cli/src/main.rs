@@ -10,6 +10,7 @@ mod docs;
 mod document;
 mod draft;
 mod evaluate;
+mod export;
 mod failure;
 mod fetch;
 mod input;
@@ -55,6 +56,7 @@ enum Command {
     Inspect(author::InspectArguments),
     Renew(author::RenewArguments),
     Diff(diff::Arguments),
+    Export(export::Arguments),
     Lint(lint::Arguments),
     Sign(sign::SignArguments),
     Tbs(sign::TbsArguments),
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => (arguments.json(), author::inspect(&arguments).map(done)),
         Command::Renew(arguments) => (arguments.common.json, author::renew(&arguments).map(done)),
         Command::Diff(arguments) => (arguments.json, diff::run(&arguments)),
+        Command::Export(arguments) => (false, export::run(&arguments).map(done)),
         Command::Lint(arguments) => (arguments.json, lint::run(&arguments)),
         Command::Sign(arguments) => (arguments.json(), sign::sign(&arguments).map(done)),
         Command::Tbs(arguments) => (arguments.json, sign::tbs(&arguments).map(done)),

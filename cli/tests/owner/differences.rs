@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{A, B, C, D, Desk};
+use super::{A, B, C, CERT, D, Desk};
 
 /// A signed pin set with one of everything.
 fn everything() -> Value {
@@ -31,9 +31,6 @@ fn everything() -> Value {
         "reporting": { "urls": ["https://reports.example.org/v1"] },
     })
 }
-
-/// A root that nobody has the key of.
-const CERT: &str = include_str!("anchor.b64").trim_ascii();
 
 fn changed(pointer: &str, value: Value) -> Value {
     let mut document = everything();

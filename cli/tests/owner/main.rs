@@ -2,6 +2,7 @@
 
 mod authoring;
 mod differences;
+mod exporting;
 mod live;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,9 @@ const A: &str = "YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=";
 const B: &str = "sRHdihwgkaib1P1gxX8HFszlD+7/gTfNvuAybgLPNis=";
 const C: &str = "C5+lpZ7tcVwmwQIMcRtPbsQtWLABXhQzejna0wHFr8M=";
 const D: &str = "Vjs8r4z+80wjNcr1YKepWQboSIRi63WsWXhIMN+eWys=";
+
+/// A root that nobody has the key of.
+const CERT: &str = include_str!("anchor.b64").trim_ascii();
 
 /// A folder; every command runs in it.
 struct Desk {
