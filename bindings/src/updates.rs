@@ -148,6 +148,11 @@ pub enum UpdateEvent {
         /// Where it stands.
         order: PinSetOrder,
     },
+    /// A mirror has the version in force with other contents.
+    Equivocation {
+        /// Where it came from.
+        url: String,
+    },
     /// A document was refused.
     Rejected {
         /// Where it came from; none for the store.
@@ -164,6 +169,11 @@ pub enum UpdateEvent {
     Store {
         /// What went wrong.
         reason: String,
+    },
+    /// A mirror has nothing but an older document.
+    StaleMirror {
+        /// Its URL.
+        url: String,
     },
     /// The pin set has expired.
     Stale,
@@ -322,6 +332,8 @@ impl From<&update::UpdateEvent> for UpdateEvent {
             Event::Rejected { url, rejection } => {
                 Self::Rejected { url, failure: update::UpdateError::Rejected(rejection).into() }
             }
+            Event::Equivocation { url } => Self::Equivocation { url },
+            Event::StaleMirror { url } => Self::StaleMirror { url },
             Event::Unavailable { reason } => Self::Unavailable { reason },
             Event::Store { reason } => Self::Store { reason },
             Event::Stale => Self::Stale,

@@ -129,6 +129,10 @@ fn tell(event: &UpdateEvent) {
         UpdateEvent::Rejected { url, rejection } => {
             format!("{} was refused: {rejection}", url.as_deref().unwrap_or("what is stored"))
         }
+        UpdateEvent::Equivocation { url } => {
+            format!("{url} has other contents under the version in force")
+        }
+        UpdateEvent::StaleMirror { url } => format!("{url} has nothing but an older one"),
         UpdateEvent::Unavailable { reason } | UpdateEvent::Store { reason } => reason.clone(),
         UpdateEvent::Stale => "stale: an update is overdue".to_owned(),
         UpdateEvent::Lapsed { host: None } => "lapsed".to_owned(),

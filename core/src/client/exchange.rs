@@ -26,7 +26,7 @@ pub(super) enum Retry {
     Never,
     /// Its connection turned out to be dead before it was answered.
     IfIdempotent,
-    /// The handshake met no pin, and nothing of the request has been sent.
+    /// The pin set itself refused the handshake, and nothing of the request has been sent.
     UnderOtherPins,
 }
 
@@ -52,7 +52,9 @@ pub(super) fn exchange(
     let origin = Origin::new(request.target.host().clone(), request.target.port());
     let leased = match connections.lease(&origin, context) {
         Ok(leased) => leased,
-        Err(error @ Error::PinMismatch(_)) => return (Err(error), Retry::UnderOtherPins),
+        Err(error) if connections.judge().is_by_pin_set(&error, request.target.host()) => {
+            return (Err(error), Retry::UnderOtherPins);
+        }
         Err(error) => return (Err(error), Retry::Never),
     };
     let watch = leased.watch();

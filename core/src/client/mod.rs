@@ -175,7 +175,11 @@ impl Client {
             // Nothing has been sent, so any method may be tried again.
             if let (Retry::UnderOtherPins, Some(source), false) = (retry, source, renewed) {
                 renewed = true;
-                if source.renew(host, &judge.pins, &patience) {
+                let refused = context.refused();
+                let accepts = |pins: &PinSet| {
+                    refused.is_some_and(|refused| refused.is_accepted_by(&judge, pins))
+                };
+                if source.renew(host, &judge.pins, &accepts, &patience) {
                     continue;
                 }
             }

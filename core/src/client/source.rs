@@ -18,9 +18,17 @@ pub(crate) trait PinSource: Send + Sync {
     /// worth a short wait.
     fn prepare(&self, host: &HostName, patience: &Patience<'_>);
 
-    /// Called after a mismatch under `used`, when nothing of the request has been sent: whether the
-    /// host's policy is another one by now, so that one more handshake makes sense.
-    fn renew(&self, host: &HostName, used: &PinSet, patience: &Patience<'_>) -> bool;
+    /// Called after a refusal that `used` itself demands, when nothing of the request has been sent:
+    /// whether another pin set is in force by now that may accept the host, so that one more
+    /// handshake makes sense. `accepts` tells whether a pin set would accept the certificate that was
+    /// refused; it blocks for as long as the platform takes.
+    fn renew(
+        &self,
+        host: &HostName,
+        used: &PinSet,
+        accepts: &dyn Fn(&PinSet) -> bool,
+        patience: &Patience<'_>,
+    ) -> bool;
 
     /// Called after each response over a connection that an authority may inspect.
     fn inspected(&self, host: &str, authority: &str);

@@ -1,12 +1,13 @@
 //! What one exchange and the connection it runs on tell each other: by value, for a body may be read
 //! on another thread than the one that sent the request.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::cancel::CancelToken;
 use crate::error::{Error, TimeoutPhase};
+use crate::verify::RefusedCertificate;
 
 /// What a call may use up.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +31,14 @@ pub(crate) struct CallContext {
     unwanted: OnceLock<Instant>,
     reused: AtomicBool,
     answered: AtomicBool,
+    refused: OnceLock<Arc<RefusedCertificate>>,
 }
 
 impl CallContext {
     pub(crate) fn new(cancel: CancelToken, limits: Limits) -> Self {
         let (reused, answered) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { cancel, limits, unwanted: OnceLock::new(), reused, answered }
+        let (unwanted, refused) = Default::default();
+        Self { cancel, limits, unwanted, reused, answered, refused }
     }
 
     pub(crate) fn cancel(&self) -> &CancelToken {
@@ -96,6 +99,17 @@ impl CallContext {
 
     pub(super) fn set_answered(&self) {
         self.answered.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_refused(&self, certificate: Option<Arc<RefusedCertificate>>) {
+        if let Some(certificate) = certificate {
+            let _only_the_first = self.refused.set(certificate);
+        }
+    }
+
+    /// The certificate for which a handshake ended.
+    pub(crate) fn refused(&self) -> Option<&Arc<RefusedCertificate>> {
+        self.refused.get()
     }
 
     /// Whether the connection had served another call before and gave not one byte of an answer.

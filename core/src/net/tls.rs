@@ -106,6 +106,7 @@ impl Tls {
         let done = self.verifier.drive(&handshake, || session.complete_io(&mut first));
         let FirstAnswer { mut socket, clear, .. } = first;
         if let Err(e) = done {
+            context.set_refused(handshake.refused());
             // rustls tries once to send the alert; what is left of it must leave too, or the
             // server never learns why (the read side may be at its end, the write side is not).
             while session.wants_write() && session.write_tls(&mut socket).is_ok_and(|n| n > 0) {}

@@ -1,6 +1,6 @@
 //! The container that is published and stored: the whole chain of roots, and one pin set.
 
-use super::dsse::Envelope;
+use super::dsse::{Envelope, MAX_PAYLOAD};
 use crate::json::{self, Node};
 use crate::rejection::{Cause, Rejection};
 
@@ -50,6 +50,16 @@ impl Bundle {
         let roots = roots.iter().map(Envelope::read).collect::<Result<_, _>>()?;
         let pinset = Envelope::read(&container.required("pinset")?)?;
         Ok(Self { roots, pinset })
+    }
+
+    /// The highest version that a root in it claims; nothing of that is verified.
+    pub(crate) fn newest_root(&self) -> Option<u64> {
+        let claim = |envelope: &Envelope| {
+            let value = json::parse(&envelope.payload, MAX_PAYLOAD).ok()?;
+            let version = Node::document(&value).and_then(|node| node.required("version"));
+            version.and_then(|version| version.integer(1..=json::MAX_INTEGER)).ok()
+        };
+        self.roots.iter().filter_map(claim).max()
     }
 
     /// As JSON, in the order of `roots`.

@@ -11,6 +11,11 @@ use sha2::{Digest as _, Sha256};
 use crate::pinset::Bundle;
 use crate::rejection::Rejection;
 
+/// How many looks may be forced within a day.
+pub(super) const FORCED_A_DAY: usize = 20;
+/// More failures than lead to the longest pause.
+pub(super) const MAX_FAILURES: u32 = 10;
+
 /// The SHA-256 of a bundle as it was published, which is what servers are asked with: unlike an
 /// `ETag` of theirs it is the same on every device, and no server can choose it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +52,18 @@ pub(super) struct Kept {
     pub(super) install_id: [u8; 16],
     /// Of the published bytes that made the document; none where it is the embedded one.
     pub(super) digest: Option<Digest>,
-    /// When a server last said what is newest, in seconds since 1970.
+    /// When a server last said what is newest, in seconds since 1970, as are the others.
     pub(super) checked: Option<u64>,
+    /// When a look last ended, and when the next is due.
+    pub(super) tried: Option<u64>,
+    pub(super) due: Option<u64>,
+    /// How many looks in a row nobody has answered.
+    pub(super) failures: u32,
+    /// At which of the URLs the next look begins.
+    pub(super) begin: u64,
+    /// How many looks were forced on the day before the last of them, and when that was.
+    pub(super) forced: usize,
+    pub(super) forced_last: Option<u64>,
 }
 
 impl Kept {
@@ -57,14 +72,36 @@ impl Kept {
         let mut install_id = [0; 16];
         let random = SystemRandom::new().fill(&mut install_id);
         random.map_err(|_| "the system has no randomness".to_owned())?;
-        Ok(Self { install_id, digest: None, checked: None })
+        Ok(Self::of(install_id))
     }
 
+    pub(super) fn of(install_id: [u8; 16]) -> Self {
+        Self {
+            install_id,
+            digest: None,
+            checked: None,
+            tried: None,
+            due: None,
+            failures: 0,
+            begin: 0,
+            forced: 0,
+            forced_last: None,
+        }
+    }
+
+    /// What is stored. Earlier versions read `install_id` and `checked` of it, and would send an
+    /// `etag`.
     pub(super) fn with(&self, bundle: &Bundle) -> Vec<u8> {
         let line = json!({
             "install_id": STANDARD.encode(self.install_id),
             "digest": self.digest.map(|digest| digest.to_string()),
             "checked": self.checked,
+            "tried": self.tried,
+            "due": self.due,
+            "failures": self.failures,
+            "begin": self.begin,
+            "forced": self.forced,
+            "forced_last": self.forced_last,
         });
         let mut content = line.to_string().into_bytes();
         content.push(b'\n');
@@ -74,6 +111,16 @@ impl Kept {
 
     /// Reads both; the bundle is believed no more than a download.
     pub(super) fn parse(content: &[u8]) -> Result<(Self, Bundle), Rejection> {
+        let (kept, bundle) = Self::split(content)?;
+        Ok((kept, Bundle::parse_stored(bundle)?))
+    }
+
+    /// Reads what is about the device, whatever the rest may be.
+    pub(super) fn parse_device(content: &[u8]) -> Result<Self, Rejection> {
+        Self::split(content).map(|(kept, _)| kept)
+    }
+
+    fn split(content: &[u8]) -> Result<(Self, &[u8]), Rejection> {
         let broken = |reason: &str| Rejection::malformed("store", reason);
         let end =
             content.iter().position(|byte| *byte == b'\n').ok_or_else(|| broken("no line"))?;
@@ -82,13 +129,20 @@ impl Kept {
         let install_id = line["install_id"].as_str().and_then(|id| STANDARD.decode(id).ok());
         let install_id = install_id.and_then(|id| id.try_into().ok());
         let install_id = install_id.ok_or_else(|| broken("no install_id"))?;
+        let number = |name: &str| line[name].as_u64();
         let kept = Self {
-            install_id,
             // A version of old kept an `etag`: a server's word, which could freeze it for good.
             digest: line["digest"].as_str().and_then(Digest::parse),
-            checked: line["checked"].as_u64(),
+            checked: number("checked"),
+            tried: number("tried"),
+            due: number("due"),
+            failures: number("failures").map_or(0, |n| n.min(u64::from(MAX_FAILURES)) as u32),
+            begin: number("begin").unwrap_or(0),
+            forced: number("forced").map_or(0, |n| n.min(FORCED_A_DAY as u64) as usize),
+            forced_last: number("forced_last"),
+            ..Self::of(install_id)
         };
-        Ok((kept, Bundle::parse_stored(bundle)?))
+        Ok((kept, bundle))
     }
 }
 

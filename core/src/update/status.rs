@@ -33,8 +33,13 @@ pub enum UpdateEvent {
         /// Where it stands.
         order: Order,
     },
-    /// A document was refused. With the cause `equivocation` somebody shows different truths under
-    /// one version.
+    /// A mirror has the version in force with other contents: somebody with a key that counts shows
+    /// different truths under one version.
+    Equivocation {
+        /// Where it came from.
+        url: String,
+    },
+    /// A document was refused.
     Rejected {
         /// Where it came from; none for the store.
         url: Option<String>,
@@ -50,6 +55,12 @@ pub enum UpdateEvent {
     Store {
         /// What went wrong.
         reason: String,
+    },
+    /// A mirror has nothing but an older document. Told once, until it has another or there is a
+    /// newer one in force.
+    StaleMirror {
+        /// Its URL.
+        url: String,
     },
     /// The pin set has expired. It is enforced as written while another is looked for.
     Stale,

@@ -10,10 +10,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::refresh::{Inner, Listener, Need, refresh, refresh_for, refresh_in_background};
+use super::channel::Why;
+use super::engine::{Engine, Listener, Need, Parts};
+use super::look::{refresh, refresh_for, refresh_in_background, tell_updated};
 use super::status::{PinSetStatus, Refreshed, UpdateError, UpdateEvent};
 use super::store::Store;
 use crate::client::{Client, ClientBuilder, PinSource, WeakClient};
+use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::patience::Patience;
 use crate::pin::{HostName, ManagedConfiguration, PinSet, PinSetSpec};
@@ -29,7 +32,7 @@ const STORE_NAME: &str = "pinset";
 
 /// Keeps a signed pin set up to date. Cheap to clone; clones are one updater.
 #[derive(Clone)]
-pub struct PinSetUpdater(Arc<Inner>);
+pub struct PinSetUpdater(Arc<Engine>);
 
 /// Sets an updater up.
 pub struct PinSetUpdaterBuilder {
@@ -40,6 +43,7 @@ pub struct PinSetUpdaterBuilder {
     connect_to: Vec<(String, u16, SocketAddr)>,
     listener: Option<Arc<Listener>>,
     managed: Option<Arc<dyn ManagedConfiguration>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl PinSetUpdater {
@@ -53,16 +57,18 @@ impl PinSetUpdater {
             connect_to: Vec::new(),
             listener: None,
             managed: None,
+            clock: Arc::new(SystemClock),
         }
     }
 
-    /// Looks for a newer pin set now. Of several callers at once one fetches, and all get its
-    /// result. Blocks for the timeout of each URL at worst: not for a main thread.
+    /// Looks for a newer pin set now, at every URL. Whoever calls while others look has one more look
+    /// with all who do likewise: what those were told may be from before the reason for the call.
+    /// Blocks for twice the timeout at worst: not for a main thread.
     ///
     /// # Errors
     /// [`UpdateError`]; the pin set in force stays.
     pub fn refresh(&self) -> Result<Refreshed, UpdateError> {
-        refresh(&self.0)
+        refresh(&self.0, Why::Asked)
     }
 
     /// The same, where it is time for it; else none. For an app that comes to the foreground, and
@@ -73,9 +79,11 @@ impl PinSetUpdater {
     pub fn refresh_if_due(&self) -> Result<Option<Refreshed>, UpdateError> {
         if self.0.load() {
             self.0.swap();
+            tell_updated(&self.0);
         }
         self.0.tell_time(None);
-        if self.0.is_due() { self.refresh().map(Some) } else { Ok(None) }
+        let due = self.0.live().channel.is_due(self.0.now());
+        if due { refresh(&self.0, Why::Due).map(Some) } else { Ok(None) }
     }
 
     /// How the pin set stands.
@@ -88,18 +96,21 @@ impl PinSetUpdater {
         self.0.pins()
     }
 
-    /// A fetch that a call waits for: until another policy than that of `used` holds for `host`, for
-    /// a few seconds, and no longer than the call may take. Whether it does.
-    fn forced(&self, host: &HostName, used: &PinSet, patience: &Patience<'_>) -> bool {
+    /// A look that a call waits for: until `done`, for a few seconds, and no longer than the call may
+    /// take. Whether what is said of `host` is something else than in `used`.
+    fn forced(
+        &self,
+        host: &HostName,
+        used: &PinSet,
+        patience: &Patience<'_>,
+        done: &dyn Fn(&PinSet) -> bool,
+    ) -> bool {
         let until = Instant::now() + MISMATCH_WAIT;
         let until = patience.deadline.map_or(until, |deadline| deadline.min(until));
-        let changed = || used.policy(host) != self.pins().policy(host);
-        if !changed() {
-            refresh_for(&self.0, until, patience.cancel, &changed);
-        }
+        refresh_for(&self.0, until, patience.cancel, done);
         // It is in force before it is in every client.
         self.0.hand_out();
-        changed()
+        is_other(host, used, &self.pins())
     }
 }
 
@@ -124,7 +135,7 @@ impl PinSetUpdaterBuilder {
         self
     }
 
-    /// The most that one URL may take, from looking its name up to the last byte; 20 s by default.
+    /// The most that a look may take, at whatever number of URLs; 20 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -152,7 +163,13 @@ impl PinSetUpdaterBuilder {
         self
     }
 
-    /// The updater. Reads the store, but fetches nothing.
+    /// What time it is; the system's clocks by default. For tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The updater. Reads the store, or writes to it at the first start of all, but fetches nothing.
     ///
     /// # Errors
     /// [`Error::InvalidPinSet`] where the embedded documents are no good: the app was built
@@ -178,11 +195,25 @@ impl PinSetUpdaterBuilder {
             fetcher = fetcher.connect_to(host, *port, *address);
         }
         let store = self.directory.map(|directory| Store::new(directory, STORE_NAME));
-        let fetcher = fetcher.build()?;
-        let inner = Inner::new(embedded, first, store, fetcher, self.listener, self.managed)?;
-        inner.load();
-        Ok(PinSetUpdater(Arc::new(inner)))
+        let engine = Engine::new(Parts {
+            embedded,
+            first,
+            store,
+            fetcher: fetcher.build()?,
+            clock: self.clock,
+            timeout: self.timeout,
+            listener: self.listener,
+            managed: self.managed,
+        })?;
+        engine.load();
+        engine.store_device();
+        Ok(PinSetUpdater(Arc::new(engine)))
     }
+}
+
+/// Whether two pin sets may judge a connection to `host` differently.
+fn is_other(host: &HostName, one: &PinSet, other: &PinSet) -> bool {
+    one.policy(host) != other.policy(host) || one.blocked() != other.blocked()
 }
 
 impl PinSource for PinSetUpdater {
@@ -199,13 +230,22 @@ impl PinSource for PinSetUpdater {
             Need::Nothing => {}
             Need::Due => refresh_in_background(&self.0),
             Need::Lapsed => {
-                let _as_it_is_by_then = self.forced(host, &self.pins(), patience);
+                let used = self.pins();
+                let done = |pins: &PinSet| is_other(host, &used, pins);
+                let _as_it_is_by_then = self.forced(host, &used, patience, &done);
             }
         }
     }
 
-    fn renew(&self, host: &HostName, used: &PinSet, patience: &Patience<'_>) -> bool {
-        self.forced(host, used, patience)
+    fn renew(
+        &self,
+        host: &HostName,
+        used: &PinSet,
+        accepts: &dyn Fn(&PinSet) -> bool,
+        patience: &Patience<'_>,
+    ) -> bool {
+        // One that has changed without a remedy may be followed by one that has.
+        self.forced(host, used, patience, &|pins| !pins.is_same(used) && accepts(pins))
     }
 
     fn inspected(&self, host: &str, authority: &str) {

@@ -1,6 +1,6 @@
 //! The decision inside the TLS handshakes of our own client.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use super::judge::Judge;
 use super::judged::Judged;
 use super::presented::Presented;
 use super::refusal::refused;
+use super::refused::RefusedCertificate;
 use super::signature::{schemes, verify_tls12, verify_tls13};
 use crate::cancel::CancelToken;
 use crate::error::Error;
@@ -24,6 +25,7 @@ pub(crate) struct Handshake {
     cancel: CancelToken,
     deadline: Option<Instant>,
     judged: Mutex<Option<Arc<Judged>>>,
+    refused: OnceLock<Arc<RefusedCertificate>>,
 }
 
 impl Handshake {
@@ -33,13 +35,24 @@ impl Handshake {
         cancel: CancelToken,
         deadline: Option<Instant>,
     ) -> Arc<Self> {
-        Arc::new(Self { judge, cancel, deadline, judged: Mutex::default() })
+        Arc::new(Self {
+            judge,
+            cancel,
+            deadline,
+            judged: Mutex::default(),
+            refused: OnceLock::new(),
+        })
     }
 
     /// What was decided about the certificate: in this handshake, or in the one whose session it
     /// resumes.
     pub(crate) fn judged(&self) -> Option<Arc<Judged>> {
         self.lock().clone()
+    }
+
+    /// The certificate, where it was refused.
+    pub(crate) fn refused(&self) -> Option<Arc<RefusedCertificate>> {
+        self.refused.get().cloned()
     }
 
     /// Whether the session of an earlier handshake may be resumed at `now`, in seconds since 1970;
@@ -55,7 +68,9 @@ impl Handshake {
     fn verify(&self, presented: &Presented<'_>) -> Result<(), Error> {
         let patience = Patience { deadline: self.deadline, cancel: &self.cancel };
         *self.lock() = None;
-        let judged = self.judge.accept(presented, patience)?;
+        let judged = self.judge.accept(presented, patience).inspect_err(|_| {
+            let _only_one = self.refused.set(Arc::new(RefusedCertificate::of(presented)));
+        })?;
         *self.lock() = Some(Arc::new(judged));
         Ok(())
     }

@@ -69,6 +69,14 @@ extension Log.Line {
             level = .error
             text = "rejected: \(error.code)"
             detail = error.message
+        case .equivocation:
+            level = .error
+            text = "equivocation"
+            detail = ""
+        case .staleMirror:
+            level = .info
+            text = "stale mirror"
+            detail = ""
         case .unavailable(let reason):
             level = .info
             text = "unavailable"

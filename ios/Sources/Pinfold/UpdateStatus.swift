@@ -70,14 +70,19 @@ public struct PinSetStatus: Hashable, Sendable {
 public enum UpdateEvent: Hashable, Sendable {
     /// Another pin set is in force.
     case updated(PinSetOrder)
+    /// The mirror at `url` has the version in force with other contents: somebody with a key that
+    /// counts shows different truths under one version.
+    case equivocation(url: String)
     /// A document was refused, always as ``PinSetUpdateError/rejected(_:place:message:)``. `url` is
-    /// where it came from, none for what was stored. With the cause `equivocation` somebody shows
-    /// different truths under one version.
+    /// where it came from, none for what was stored.
     case rejected(PinSetUpdateError, url: String?)
     /// No URL could be had; what the last one said.
     case unavailable(reason: String)
     /// What is stored could not be read or written; what is in memory is still good.
     case store(reason: String)
+    /// The mirror at `url` has nothing but an older document. Told once, until it has another or
+    /// there is a newer one in force.
+    case staleMirror(url: String)
     /// The pin set has expired. It is enforced as written while another is looked for.
     case stale
     /// The pin set, or the entry of one host, has lapsed; without a host it is the whole pin set.
@@ -137,6 +142,8 @@ extension UpdateEvent {
             switch event {
             case .updated(let order): .updated(PinSetOrder(order))
             case .rejected(let url, let failure): .rejected(PinSetUpdateError(failure), url: url)
+            case .equivocation(let url): .equivocation(url: url)
+            case .staleMirror(let url): .staleMirror(url: url)
             case .unavailable(let reason): .unavailable(reason: reason)
             case .store(let reason): .store(reason: reason)
             case .stale: .stale

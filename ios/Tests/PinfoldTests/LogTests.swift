@@ -140,15 +140,17 @@ struct LogTests {
             UpdateEvent.rejected(failed, url: "https://example.com/?token=1"),
             .unavailable(reason: "no answer"), .store(reason: "full"), .stale,
             .lapsed(host: nil), .inspected(host: "example.com", authority: "gateway"),
+            .equivocation(url: "https://example.com/?token=1"),
+            .staleMirror(url: "https://example.com/?token=1"),
         ].map { Log.Line($0) }
-        #expect(lines.map(\.level) == [.error, .info, .error, .info, .error, .info])
+        #expect(lines.map(\.level) == [.error, .info, .error, .info, .error, .info, .error, .info])
         #expect(
             lines.map(\.text) == [
                 "rejected: threshold", "unavailable", "store", "stale", "lapsed",
-                "inspected by gateway",
+                "inspected by gateway", "equivocation", "stale mirror",
             ])
         #expect(
-            lines.map(\.detail) == ["too few", "no answer", "full", "", "", "example.com"])
+            lines.map(\.detail) == ["too few", "no answer", "full", "", "", "example.com", "", ""])
     }
 
     private func updates() throws -> PinSetUpdater.Configuration {

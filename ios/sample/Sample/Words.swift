@@ -58,6 +58,8 @@ private func describe(_ event: UpdateEvent) -> String {
     switch event {
     case .updated(let order): "pin set \(order.pinSet) is in force"
     case .rejected(let error, _): "a document was refused: \(describe(error))"
+    case .equivocation(let url): "\(url) has other contents under the version in force"
+    case .staleMirror(let url): "\(url) has nothing but an older document"
     case .unavailable(let reason): "no update could be had: \(reason)"
     case .store(let reason): "the store failed: \(reason)"
     case .stale: word(.stale)

@@ -12,9 +12,17 @@ public sealed interface UpdateEvent {
     ) : UpdateEvent
 
     /**
-     * A document was refused. With the reason
-     * [EQUIVOCATION][PinSetUpdateException.Reason.EQUIVOCATION] somebody shows different truths
-     * under one version.
+     * A mirror has the version in force with other contents: somebody with a key that counts shows
+     * different truths under one version.
+     *
+     * @property url Where it came from.
+     */
+    public data class Equivocation(
+        public val url: String,
+    ) : UpdateEvent
+
+    /**
+     * A document was refused.
      *
      * @property url Where it came from; null for the store.
      * @property error Why.
@@ -40,6 +48,16 @@ public sealed interface UpdateEvent {
      */
     public data class Store(
         public val message: String,
+    ) : UpdateEvent
+
+    /**
+     * A mirror has nothing but an older document. Told once, until it has another or there is a
+     * newer one in force.
+     *
+     * @property url Its URL.
+     */
+    public data class StaleMirror(
+        public val url: String,
     ) : UpdateEvent
 
     /** The pin set has expired. It is enforced as written while another is looked for. */

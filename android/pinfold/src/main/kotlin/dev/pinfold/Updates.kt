@@ -92,6 +92,8 @@ internal fun FfiEvent.toPublic(): UpdateEvent =
     when (this) {
         is FfiEvent.Updated -> UpdateEvent.Updated(order.toPublic())
         is FfiEvent.Rejected -> UpdateEvent.Rejected(url, failure.toException())
+        is FfiEvent.Equivocation -> UpdateEvent.Equivocation(url)
+        is FfiEvent.StaleMirror -> UpdateEvent.StaleMirror(url)
         is FfiEvent.Unavailable -> UpdateEvent.Unavailable(reason)
         is FfiEvent.Store -> UpdateEvent.Store(reason)
         FfiEvent.Stale -> UpdateEvent.Stale

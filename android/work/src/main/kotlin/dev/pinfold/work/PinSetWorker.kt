@@ -51,7 +51,8 @@ public class PinSetWorker(
         public const val NAME: String = "dev.pinfold.refresh"
 
         /**
-         * Has the worker run every 24 hours from now on, where there is a network. To call it again
+         * Has the worker run every 6 hours from now on, where there is a network: it looks where that is
+         * due, which is once in the document's interval, a day mostly. To call it again
          * changes nothing: do so at every start.
          *
          * @throws IllegalArgumentException where the application is no [PinSetUpdaterOwner].
@@ -63,7 +64,7 @@ public class PinSetWorker(
             }
             val online = Constraints.Builder().setRequiredNetworkType(NetworkType.CONNECTED).build()
             val work =
-                PeriodicWorkRequestBuilder<PinSetWorker>(24, TimeUnit.HOURS)
+                PeriodicWorkRequestBuilder<PinSetWorker>(6, TimeUnit.HOURS)
                     .setConstraints(online)
                     // Longer than the updater's own, which would find that it is not time yet.
                     .setBackoffCriteria(BackoffPolicy.EXPONENTIAL, 10, TimeUnit.MINUTES)

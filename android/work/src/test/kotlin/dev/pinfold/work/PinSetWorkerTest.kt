@@ -71,7 +71,7 @@ class PinSetWorkerTest {
         val info = manager.getWorkInfosForUniqueWork(PinSetWorker.NAME).get().single()
         assertEquals(WorkInfo.State.ENQUEUED, info.state)
         assertEquals(NetworkType.CONNECTED, info.constraints.requiredNetworkType)
-        assertEquals(TimeUnit.HOURS.toMillis(24), info.periodicityInfo!!.repeatIntervalMillis)
+        assertEquals(TimeUnit.HOURS.toMillis(6), info.periodicityInfo!!.repeatIntervalMillis)
         return info.id
     }
 

@@ -67,6 +67,8 @@ private fun Context.describe(event: UpdateEvent): String =
     when (event) {
         is UpdateEvent.Updated -> getString(R.string.updated, event.order.pinset)
         is UpdateEvent.Rejected -> getString(R.string.rejected, describe(event.error))
+        is UpdateEvent.Equivocation -> getString(R.string.equivocation, event.url)
+        is UpdateEvent.StaleMirror -> getString(R.string.stale_mirror, event.url)
         is UpdateEvent.Unavailable -> getString(R.string.unavailable, event.message)
         is UpdateEvent.Store -> getString(R.string.store, event.message)
         UpdateEvent.Stale -> getString(R.string.stale)
