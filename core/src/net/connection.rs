@@ -145,6 +145,7 @@ impl Connection {
         context: &CallContext,
     ) -> io::Result<bool> {
         self.socket.set_limits(context.deadline(), None);
+        self.socket.acknowledge();
         while self.socket.wait_writable()? == Unasked::Something {
             let ended = self.session.read_tls(&mut self.socket.at_hand())? == 0;
             let state = self.session.process_new_packets();
@@ -169,9 +170,25 @@ impl Connection {
     }
 
     /// Reads what comes next; 0 at the end of the connection.
+    ///
+    /// Not by way of [`rustls::Stream`], which writes first what is still to be written: where the
+    /// peer has closed, that fails before its last words are read.
     pub(super) fn read(&mut self, buffer: &mut [u8], context: &CallContext) -> io::Result<usize> {
         self.socket.set_limits(context.deadline(), context.limits().read);
-        rustls::Stream::new(&mut self.session, &mut self.socket).read(buffer)
+        loop {
+            match self.session.reader().read(buffer) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+            self.session.read_tls(&mut self.socket)?;
+            let taken_in = self.session.process_new_packets();
+            // An alert, or the answer to a change of keys. Who does not take it says so by what can
+            // be read.
+            while self.session.wants_write()
+                && self.session.write_tls(&mut self.socket).is_ok_and(|n| n > 0)
+            {}
+            taken_in.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+        }
     }
 
     /// What an I/O error on it means.

@@ -26,6 +26,9 @@ use super::wire::is_timeout;
 use crate::error::Error;
 use crate::verify::Refusal;
 
+/// A body that fits one TLS record together with most heads (RFC 8446 §5.1).
+const SMALL_BODY: usize = 15 * 1024;
+
 /// What ureq is told of every exchange.
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -76,7 +79,10 @@ impl Engine {
             lease: Lent { connection: Some(connection), buffers, pool },
             context: context.clone(),
             sending: sending.clone(),
-            pieces: 0,
+            head: match body {
+                Some(bytes) if (1..=SMALL_BODY).contains(&bytes.len()) => Head::BeforeBody,
+                _ => Head::Alone,
+            },
         };
         let connector = OneConnection(Mutex::new(Some(transport)));
         let agent = ureq::Agent::with_parts(self.config.clone(), connector, NoResolver);
@@ -199,8 +205,18 @@ struct PinnedTransport {
     lease: Lent,
     context: Arc<CallContext>,
     sending: Arc<Sending>,
-    /// How many pieces of the request have left.
-    pieces: usize,
+    /// The request's head, as long as it waits for a small body: sent together they are one system
+    /// call and one record.
+    head: Head,
+}
+
+enum Head {
+    /// The first piece is all there is, or a large body follows.
+    Alone,
+    /// The first piece is kept for the next one, which is the last.
+    BeforeBody,
+    Kept(Vec<u8>),
+    Sent,
 }
 
 /// A lease, until it is given back. ureq borrows buffers without asking whether there are any, so
@@ -229,12 +245,17 @@ impl Transport for PinnedTransport {
         let Lent { connection, buffers, .. } = &mut self.lease;
         let connection = connection.as_mut().ok_or_else(given_back)?;
         let bytes = &buffers.output[..amount];
-        self.pieces += 1;
-        // Head and first piece of a body fit the socket's buffer; before more is sent, the server
-        // may have its say.
-        let sent = match self.pieces {
-            1 | 2 => connection.send(bytes, &self.context).map(|()| true),
-            _ => connection.send_unless_answered(bytes, &mut buffers.input, &self.context),
+        let sent = match std::mem::replace(&mut self.head, Head::Sent) {
+            Head::BeforeBody => {
+                self.head = Head::Kept(bytes.to_vec());
+                return Ok(());
+            }
+            Head::Alone => connection.send(bytes, &self.context).map(|()| true),
+            Head::Kept(head) => {
+                connection.send(&[&head, bytes].concat(), &self.context).map(|()| true)
+            }
+            // Before more is sent, the server may have its say.
+            Head::Sent => connection.send_unless_answered(bytes, &mut buffers.input, &self.context),
         };
         match sent {
             Ok(true) => {}

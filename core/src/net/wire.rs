@@ -94,6 +94,13 @@ impl Socket {
         }
     }
 
+    /// Tells the peer at once what has arrived. A server may hold its answer back until its tickets are
+    /// acknowledged (RFC 896), and where it refuses a body and closes, such an answer is lost.
+    pub(super) fn acknowledge(&self) {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let _later = rustix::net::sockopt::set_tcp_quickack(&*self.stream, true);
+    }
+
     /// Waits until bytes can be written or the peer has something to say, which is told.
     ///
     /// # Errors
