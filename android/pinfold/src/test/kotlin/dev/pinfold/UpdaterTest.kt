@@ -90,18 +90,19 @@ class UpdaterTest {
             assertEquals(reason.name.lowercase(), error.code)
             assertTrue(error.message.startsWith("the pin set was refused"), error.message)
             val told = events.next()
-            val (url, errors) =
+            val refused = told as? UpdateEvent.Rejected
+            val url =
                 when (told) {
-                    is UpdateEvent.StaleMirror -> told.url to emptyList()
-                    is UpdateEvent.Equivocation -> told.url to emptyList()
-                    else -> with(assertInstanceOf<UpdateEvent.Rejected>(told)) { url to listOf(this.error) }
+                    is UpdateEvent.StaleMirror -> told.url
+                    is UpdateEvent.Equivocation -> told.url
+                    else -> refused?.url
                 }
             assertEquals(reason == Reason.ROLLBACK, told is UpdateEvent.StaleMirror)
             assertEquals(reason == Reason.EQUIVOCATION, told is UpdateEvent.Equivocation)
             assertTrue(url!!.startsWith("https://www.example.test/"), url)
             val status = updater.status()
             assertEquals(5, status.order.pinset)
-            for (same in errors + status.lastError!!) {
+            for (same in listOfNotNull(refused?.error, status.lastError!!)) {
                 val expected = listOf(error.reason, error.place, error.message)
                 assertEquals(expected, listOf(same.reason, same.place, same.message))
             }

@@ -20,7 +20,7 @@ public interface PinSetUpdaterOwner {
 }
 
 /**
- * Looks for a newer pin set once a day, while the app is not used.
+ * Looks for a newer pin set when that is due, while the app is not used.
  *
  * ```
  * class BankApp : Application(), PinSetUpdaterOwner {
@@ -51,9 +51,8 @@ public class PinSetWorker(
         public const val NAME: String = "dev.pinfold.refresh"
 
         /**
-         * Has the worker run every 6 hours from now on, where there is a network: it looks where that is
-         * due, which is once in the document's interval, a day mostly. To call it again
-         * changes nothing: do so at every start.
+         * Has the worker run every 6 hours from now on, where there is a network; it looks where
+         * that is due, mostly once a day. To call it again changes nothing: do so at every start.
          *
          * @throws IllegalArgumentException where the application is no [PinSetUpdaterOwner].
          */
