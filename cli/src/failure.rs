@@ -13,7 +13,8 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
    0  success; `evaluate`: the connection is allowed; `verify`: clients accept the bundle
    1  `evaluate`: it is refused; `verify`: a client rejects the bundle; `publish`: one would be stranded,
-      or a rule is broken; `lint`: a rule is broken; `diff`: something is weaker
+      or a rule is broken; `lint`: a rule is broken; `diff`: something is weaker;
+      `import`: something was left out
    2  unusable input: arguments, files, pin sets, URLs, keys, signatures
    3  a file cannot be written
   10  the certificate matches no pin

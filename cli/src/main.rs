@@ -13,6 +13,7 @@ mod evaluate;
 mod export;
 mod failure;
 mod fetch;
+mod import;
 mod input;
 mod keygen;
 mod lint;
@@ -57,6 +58,7 @@ enum Command {
     Renew(author::RenewArguments),
     Diff(diff::Arguments),
     Export(export::Arguments),
+    Import(import::Arguments),
     Lint(lint::Arguments),
     Sign(sign::SignArguments),
     Tbs(sign::TbsArguments),
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => (arguments.json(), author::inspect(&arguments).map(done)),
         Command::Renew(arguments) => (arguments.common.json, author::renew(&arguments).map(done)),
         Command::Diff(arguments) => (arguments.json, diff::run(&arguments)),
+        Command::Import(arguments) => (arguments.json, import::run(&arguments)),
         Command::Export(arguments) => (false, export::run(&arguments).map(done)),
         Command::Lint(arguments) => (arguments.json, lint::run(&arguments)),
         Command::Sign(arguments) => (arguments.json(), sign::sign(&arguments).map(done)),

@@ -11,6 +11,7 @@ use pinfold_core::pin::{
 use pinfold_core::verify::CertificateIdentity;
 use pinfold_core::{Client, Explanation, PinSet, Roots, format_rfc3339_utc};
 
+use super::entries::{lines, object};
 use super::mode::ModeWord;
 use super::source::{self, Manner, NewPin};
 use super::text::{Step, quoted};
@@ -192,8 +193,7 @@ impl Add {
             let anchors: Vec<_> = anchors.iter().map(|der| quoted(&STANDARD.encode(der))).collect();
             members.push(("anchors", lines(&anchors)));
         }
-        let members = members.iter().map(|(name, value)| format!("  {}: {value}", quoted(name)));
-        Ok(format!("{{\n{}\n}}", members.collect::<Vec<_>>().join(",\n")))
+        Ok(object(&members))
     }
 
     /// Adds pins to an entry that is there.
@@ -317,12 +317,4 @@ fn authority(
     let label = how.label.clone().or_else(|| root.subject());
     let digest = PinDigest::Spki(root.spki);
     Ok(NewPin { digest, at: PinAt::Ca, state: PinState::Active, label, cert: None })
-}
-
-/// A list with a line for each.
-fn lines(items: &[String]) -> String {
-    if items.is_empty() {
-        return "[]".to_owned();
-    }
-    format!("[\n    {}\n  ]", items.join(",\n    "))
 }

@@ -17,7 +17,7 @@ const MAX_LABEL: usize = 120;
 
 /// A pin as it is written.
 #[derive(Clone, Debug)]
-pub(super) struct NewPin {
+pub(crate) struct NewPin {
     pub(super) digest: PinDigest,
     pub(super) at: PinAt,
     pub(super) state: PinState,
@@ -36,6 +36,11 @@ pub(super) struct Manner {
 }
 
 impl NewPin {
+    /// A pin in use that nothing else is known of.
+    pub(crate) fn plain(digest: PinDigest, at: PinAt) -> Self {
+        Self { digest, at, state: PinState::Active, label: None, cert: None }
+    }
+
     pub(super) fn to_text(&self) -> String {
         let text = self.digest.to_string();
         let (prefix, digest) = text.split_once('/').unwrap_or_default();

@@ -3,6 +3,7 @@
 mod authoring;
 mod differences;
 mod exporting;
+mod importing;
 mod live;
 
 use std::path::{Path, PathBuf};
