@@ -76,15 +76,20 @@ impl Dialer {
                 false => deadline.map(a_third),
             };
             let terms = Terms { judge, stamp, deadline: share };
-            let error = match self.tls.connect(stream, origin, &terms, context) {
+            let (error, reason) = match self.tls.connect(stream, origin, &terms, context) {
                 Ok(connection) => {
                     self.note(&candidates.failed);
                     self.failed.forget(Route::Direct(address));
                     return Ok(connection);
                 }
                 Err(Fault::Final(error)) => return Err(error),
-                Err(Fault::TimedOut) => context.not_connected(host),
-                Err(Fault::OfAddress(error)) => error,
+                Err(Fault::TimedOut) => {
+                    (context.not_connected(host), "it did not answer in time".to_owned())
+                }
+                Err(Fault::OfAddress(error)) => {
+                    let reason = error.to_string();
+                    (error, reason)
+                }
             };
             if context.cancel().is_cancelled() {
                 return Err(Error::Cancelled);
@@ -94,7 +99,7 @@ impl Dialer {
                 self.failed.remember(Route::Direct(address));
                 return Err(with_others(error, &candidates.failed));
             }
-            candidates.failed.push((address, error.to_string()));
+            candidates.failed.push((address, reason));
         }
     }
 
