@@ -1,6 +1,6 @@
 //! The names in certificates, as far as people are told.
 
-use crate::der::{BMP_STRING, Der, OID, SEQUENCE, SET};
+use crate::der::{BMP_STRING, Der, OID, SEQUENCE, SET, T61_STRING, UNIVERSAL_STRING};
 
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 const ORGANISATION: &[u8] = &[0x55, 4, 10];
@@ -57,6 +57,16 @@ fn text_of(tag: u8, bytes: &[u8]) -> String {
             let units = units.iter().map(|unit| u16::from_be_bytes(*unit)).collect::<Vec<_>>();
             String::from_utf16_lossy(&units)
         }
+        UNIVERSAL_STRING => {
+            let (units, _) = bytes.as_chunks::<4>();
+            let letter = |unit: &[u8; 4]| char::from_u32(u32::from_be_bytes(*unit));
+            units.iter().map(|unit| letter(unit).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+        }
+        // By X.690 T.61; in fact Latin-1, as OpenSSL has it, or UTF-8.
+        T61_STRING => match str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+        },
         _ => String::from_utf8_lossy(bytes).into_owned(),
     };
     printable(&text, MAX_NAME)
@@ -74,4 +84,29 @@ pub(crate) fn printable(text: &str, max: usize) -> String {
             || matches!(*c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
     };
     text.chars().filter(|c| !hidden(c)).take(max).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_string_of_a_name_is_readable() {
+        let wide = |width: usize| -> Vec<u8> {
+            let letters = "Größe €".chars();
+            letters.flat_map(|c| (c as u32).to_be_bytes()[4 - width..].to_vec()).collect()
+        };
+        for (tag, bytes, text) in [
+            (0x0c, "Größe €".as_bytes().to_vec(), "Größe €"),
+            (0x13, b"Plain".to_vec(), "Plain"),
+            (T61_STRING, b"Soci\xe9t\xe9".to_vec(), "Société"),
+            (T61_STRING, "Société".as_bytes().to_vec(), "Société"),
+            (BMP_STRING, wide(2), "Größe €"),
+            (UNIVERSAL_STRING, wide(4), "Größe €"),
+            (UNIVERSAL_STRING, vec![0, 0x11, 0, 0, 0, 0, 0, b'a', 0, 0], "\u{fffd}a"),
+            (UNIVERSAL_STRING, vec![0, 0, 0x20, 0x2e, 0, 0, 0, b'b'], "b"),
+        ] {
+            assert_eq!(text_of(tag, &bytes), text, "{tag:#x}");
+        }
+    }
 }

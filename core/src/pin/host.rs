@@ -20,6 +20,13 @@ impl HostName {
     /// The text says what is wrong: an empty name or label, a forbidden character, a label over 63
     /// or a name over 253 bytes (RFC 1035 §2.3.4), or a number that is no IP address.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::parse_alone(text).map_err(|reason| match surplus(text) {
+            Some((surplus, host)) => format!("{surplus} where a host alone belongs: write {host}"),
+            None => reason,
+        })
+    }
+
+    fn parse_alone(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("a host is missing".into());
         }
@@ -78,7 +85,9 @@ impl HostName {
             } else if label.len() > 63 {
                 return Err("a label of a host name has at most 63 characters".into());
             } else if ends_in_hyphen || !label.bytes().all(known) {
-                return Err(format!("{label:?} is not a label of a host name"));
+                // Not the label, which may be anything that was pasted.
+                let c = label.chars().find(|c| !c.is_ascii() || !known(*c as u8)).unwrap_or('-');
+                return Err(format!("{c:?} is not allowed there in a host name"));
             }
         }
         Ok(Self(host))
@@ -121,6 +130,37 @@ impl HostName {
             if is_ip { None } else { name.split_once('.').map(|(_, parent)| parent) }
         })
     }
+}
+
+/// What people paste around a host, and the host: none where nothing is left that is one.
+fn surplus(text: &str) -> Option<(&'static str, HostName)> {
+    if text.len() > 1_024 {
+        return None;
+    }
+    let trimmed = text.trim();
+    let (scheme, rest) = match trimmed.split_once("://") {
+        Some((_, rest)) => (true, rest),
+        None => (false, trimmed.trim_start_matches("//")),
+    };
+    let authority = rest.split(['/', '?', '#', '\\']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let bare = match host.rsplit_once(':') {
+        Some((bare, port)) if port.bytes().all(|b| b.is_ascii_digit()) => bare,
+        _ => host,
+    };
+    let name = bare.trim_start_matches("*.").trim_start_matches('.');
+    let found = HostName::parse_alone(name).ok()?;
+    let what = match () {
+        () if name != bare => {
+            return Some(("a wildcard (for the names below there is include_subdomains)", found));
+        }
+        () if scheme => "a URL",
+        () if authority != rest => "a path",
+        () if host != authority => "a user",
+        () if bare != host => "a port",
+        () => "white space",
+    };
+    Some((what, found))
 }
 
 impl fmt::Display for HostName {
@@ -170,6 +210,33 @@ mod tests {
         ] {
             let host = HostName::parse(text).expect(text);
             assert_eq!(host.registrable_domain(), registered, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_error_for_what_is_around_a_host_says_how_to_write_it() {
+        for text in [
+            "https://api.example.com",
+            "HTTPS://API.example.com/",
+            "https://api.example.com:8443/v1?x#y",
+            "https://me:secret@api.example.com/",
+            "api.example.com:443",
+            "api.example.com/v1",
+            "//api.example.com",
+            "me@api.example.com",
+            "*.api.example.com",
+            ".api.example.com",
+            " api.example.com\n",
+        ] {
+            let error = HostName::parse(text).expect_err(text);
+            assert!(error.ends_with("write api.example.com"), "{text:?}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+        let error = HostName::parse("https://[2001:db8::1]:443/").expect_err("a URL");
+        assert!(error.ends_with("write 2001:db8::1"), "{error}");
+        for text in ["api.example.com:port", "https://", "*", "a_b!.example.com"] {
+            let error = HostName::parse(text).expect_err(text);
+            assert!(!error.contains("write"), "{text:?}: {error}");
         }
     }
 

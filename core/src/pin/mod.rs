@@ -6,6 +6,7 @@ mod blocked;
 mod host;
 mod inspection;
 mod limits;
+mod notation;
 mod policy;
 #[cfg(feature = "bundled-roots")]
 mod roots;

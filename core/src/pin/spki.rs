@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use super::notation;
+
 /// SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7469 §2.4): survives renewal with the same
 /// key. Its text is `sha256/` and 44 characters of base64.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -122,7 +124,11 @@ impl FromStr for PinDigest {
         } else if text.starts_with("sha1/") {
             Err("SHA-1 pins are not accepted; use sha256/".into())
         } else {
-            Err("a pin begins with sha256/ (a key) or cert-sha256/ (a certificate)".into())
+            let reason = "a pin begins with sha256/ (a key) or cert-sha256/ (a certificate)";
+            Err(match notation::read(text) {
+                Some((_, digest)) => format!("{reason}: write {SPKI_PREFIX}{}", text_of(&digest)),
+                None => reason.into(),
+            })
         }
     }
 }
@@ -130,19 +136,33 @@ impl FromStr for PinDigest {
 /// Decodes the base64 of a SHA-256 digest, refusing everything that only looks like a pin.
 pub(super) fn decode_digest(base64: &str) -> Result<[u8; 32], String> {
     if base64.starts_with(SPKI_PREFIX) || base64.starts_with(CERT_PREFIX) {
-        return Err("write the base64 alone here, without its prefix".into());
+        let reason = "write the base64 alone here, without its prefix";
+        return Err(match notation::read(base64) {
+            Some((_, digest)) => format!("{reason}: {}", text_of(&digest)),
+            None => reason.into(),
+        });
     }
-    let bytes = STANDARD
-        .decode(base64)
-        .map_err(|_| "not base64 (standard alphabet, padded, 44 characters)".to_owned())?;
-    let digest: [u8; 32] = bytes.try_into().map_err(|bytes: Vec<u8>| {
-        let hint = if bytes.len() == 20 { " (is this SHA-1?)" } else { "" };
-        format!("{} bytes where SHA-256 has 32{hint}", bytes.len())
+    let digest: Result<[u8; 32], String> = match STANDARD.decode(base64) {
+        Err(_) => Err("not base64 (standard alphabet, padded, 44 characters)".to_owned()),
+        Ok(bytes) => bytes.try_into().map_err(|bytes: Vec<u8>| {
+            let hint = if bytes.len() == 20 { " (is this SHA-1?)" } else { "" };
+            format!("{} bytes where SHA-256 has 32{hint}", bytes.len())
+        }),
+    };
+    let digest = digest.map_err(|reason| match notation::read(base64) {
+        Some((notation, digest)) => {
+            format!("{notation}, and so {reason}: write {}", text_of(&digest))
+        }
+        None => reason,
     })?;
     if is_placeholder(base64, &digest) {
         return Err("a placeholder, not the digest of any key".into());
     }
     Ok(digest)
+}
+
+fn text_of(digest: &[u8; 32]) -> String {
+    STANDARD.encode(digest)
 }
 
 /// `AAAA…=`, `BBBB…=`, one byte repeated, and the digest of nothing, which a broken `openssl` pipe
@@ -192,6 +212,44 @@ mod tests {
             let error = text.parse::<PinDigest>().expect_err(text);
             assert!(error.contains(reason), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn the_error_for_another_notation_says_how_to_write_it() {
+        let hex: String =
+            STANDARD.decode(PIN).expect("base64").iter().map(|b| format!("{b:02x}")).collect();
+        let pairs: Vec<_> =
+            hex.as_bytes().chunks(2).map(|b| str::from_utf8(b).expect("hex")).collect();
+        for text in [
+            hex.clone(),
+            hex.to_uppercase(),
+            pairs.join(":"),
+            pairs.join(" "),
+            format!("SHA2-256(stdin)= {hex}"),
+            format!("SHA256(key.der)= {hex}\n"),
+            format!("(stdin)= {hex}"),
+            format!("{hex}  -"),
+            format!("0x{hex}"),
+            PIN.replace('+', "-").replace('/', "_"),
+            PIN.trim_end_matches('=').to_owned(),
+            PIN.replace('+', "-").replace('/', "_").trim_end_matches('=').to_owned(),
+            format!(" {PIN}\n"),
+            format!("\"{PIN}\""),
+            format!("pin-sha256=\"{PIN}\""),
+            format!("pin-sha256=\"{PIN}\"; max-age=5184000"),
+            format!("sha256//{PIN}"),
+            format!("SHA256:{PIN}"),
+            format!("sha256={PIN}"),
+            format!("sha-256/{PIN}"),
+            format!("SHA256/{PIN}"),
+        ] {
+            for error in [decode_digest(&text), text.parse::<PinDigest>().map(|_| [0; 32])] {
+                let error = error.expect_err(&text);
+                assert!(error.ends_with(PIN), "{text:?}: {error}");
+            }
+        }
+        // Nothing is said to be right that would be refused.
+        assert!(!decode_digest(&"00".repeat(32)).expect_err("zeros").contains("write"));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use sha2::{Digest, Sha256};
 
 use super::accept::State;
+use super::document::Document;
 use super::embedded::Embedded;
 use crate::pin::{HostName, HostPolicy, Mode, OnLapse, PinSet, Terms};
 
@@ -97,12 +98,26 @@ pub(crate) fn in_force(state: &State, embedded: &Embedded, install_id: &[u8; 16]
     })
 }
 
+/// The pin set of a document by itself, as devices hold it that enforce where any does: for the
+/// tools of its owners. `consent` is the embedded configuration's, to `"on_lapse": "block"`.
+pub fn on_its_own(document: &Document, consent: bool) -> PinSet {
+    let authorities = document.inspection_authorities();
+    document.pins().on_terms(document.issued(), authorities, |policy| {
+        let terms = terms_of(document, policy, consent, 0);
+        Terms { expires: terms.expires.saturating_add(document.grace()), ..terms }
+    })
+}
+
 /// What holds of an entry at any time; its end is without the grace.
 fn terms(state: &State, policy: &HostPolicy, embedded: &Embedded, install_id: &[u8; 16]) -> Terms {
     let pinset = state.pinset();
+    let bucket = bucket(install_id, pinset.stream(), policy.host());
+    terms_of(pinset, policy, embedded.allow_block, bucket)
+}
+
+fn terms_of(pinset: &Document, policy: &HostPolicy, consent: bool, bucket: u8) -> Terms {
     let rules = pinset.rules(policy.host());
     let percent = rules.map_or(100, |rules| rules.enforce_percent);
-    let bucket = bucket(install_id, pinset.stream(), policy.host());
     let mode = match policy.mode() {
         Mode::Enforce if bucket >= percent => Mode::ReportOnly,
         mode => mode,
@@ -110,7 +125,7 @@ fn terms(state: &State, policy: &HostPolicy, embedded: &Embedded, install_id: &[
     let expires = rules.and_then(|rules| rules.expires).unwrap_or(u64::MAX).min(pinset.expires());
     // Else the key of a pin set could lock users out until the next release of the app.
     let on_lapse = match rules {
-        Some(rules) if embedded.allow_block => rules.on_lapse,
+        Some(rules) if consent => rules.on_lapse,
         _ => OnLapse::SystemTrust,
     };
     Terms { mode, expires, on_lapse }

@@ -4,6 +4,7 @@
 //! nothing; it walks the outer fields (RFC 5280 §4.1), bounds-checked, and gives up on what it
 //! does not understand.
 
+use super::keys::usable_key;
 use crate::der::{BOOLEAN, Der, Fields, INTEGER, PublicKey, SEQUENCE, context};
 use crate::error::Error;
 use crate::name::name_of;
@@ -25,6 +26,10 @@ pub struct CertificateIdentity {
     pub is_ca: bool,
     /// The pin of its key.
     pub spki: SpkiSha256,
+    /// Why no server with its key can complete a handshake here, if that is so ([`usable_key`]).
+    pub unusable: Option<String>,
+    /// Whether it names itself as its issuer, so that nobody relies on its signature.
+    pub is_self_issued: bool,
 }
 
 /// A public key with the name it was found under.
@@ -34,6 +39,14 @@ pub struct Spki {
     pub subject: Option<String>,
     /// Its pin.
     pub spki: SpkiSha256,
+    /// Why no server with it can complete a handshake here, if that is so ([`usable_key`]).
+    pub unusable: Option<String>,
+}
+
+impl Spki {
+    fn of(spki: &[u8], subject: Option<String>) -> Self {
+        Self { subject, spki: SpkiSha256::of_spki(spki), unusable: usable_key(spki).err() }
+    }
 }
 
 impl CertificateIdentity {
@@ -64,6 +77,8 @@ impl CertificateIdentity {
             not_after: fields.validity.1,
             is_ca,
             spki: SpkiSha256::of_spki(fields.spki),
+            unusable: usable_key(fields.spki).err(),
+            is_self_issued: fields.issuer == fields.subject,
         })
     }
 
@@ -83,12 +98,12 @@ pub fn pin_of_request(der: &[u8]) -> Option<Spki> {
     let (spki, info) = info.whole(SEQUENCE)?;
     let attributes_follow = info.is_empty() || info.expect(context(0)).is_some();
     (rest.is_empty() && attributes_follow && is_spki(spki))
-        .then(|| Spki { subject: name_of(subject), spki: SpkiSha256::of_spki(spki) })
+        .then(|| Spki::of(spki, name_of(subject)))
 }
 
 /// The key of a DER SubjectPublicKeyInfo.
 pub fn pin_of_public_key(der: &[u8]) -> Option<Spki> {
-    is_spki(der).then(|| Spki { subject: None, spki: SpkiSha256::of_spki(der) })
+    is_spki(der).then(|| Spki::of(der, None))
 }
 
 /// A public key that names its algorithm, and nothing behind it (RFC 5280 §4.1).

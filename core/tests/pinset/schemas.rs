@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use boon::{Compiler, SchemaIndex, Schemas};
+use pinfold_core::PinSet;
 use pinfold_core::pinset::{
     Bundle, Cause, Document, Embedded, Envelope, PINSET_TYPE, ROOT_TYPE, Rejection, Root,
 };
@@ -114,6 +115,37 @@ fn expect_type(envelope: &Envelope, expected: &str) -> Result<(), Rejection> {
     let wrong =
         || Rejection { cause: Cause::Type, place: "payloadType".into(), reason: found.into() };
     if found == expected { Ok(()) } else { Err(wrong()) }
+}
+
+fn fixed() -> Checked {
+    Checked::new("static", |json| match PinSet::parse(json) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(Rejection {
+            cause: Cause::Malformed,
+            place: e.place().unwrap_or_default().to_owned(),
+            reason: e.to_string(),
+        }),
+    })
+}
+
+/// The same schema for people who write: nothing but what is listed.
+fn strict(schema: &Value) -> Value {
+    match schema {
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| (name.clone(), strict(value)));
+            let mut closed: serde_json::Map<_, _> = members.collect();
+            if closed.get("type") == Some(&json!("object")) && closed.contains_key("properties") {
+                closed.insert("additionalProperties".into(), json!(false));
+            }
+            closed.into()
+        }
+        Value::Array(items) => items.iter().map(strict).collect(),
+        Value::String(text) => json!(text.replace(
+            "Members that are not listed are ignored",
+            "Members that are not listed are mistakes",
+        )),
+        other => other.clone(),
+    }
 }
 
 fn parsed(json: &[u8]) -> Value {
@@ -345,4 +377,76 @@ fn what_the_containers_cannot_hold_is_in_no_schema() {
             ("/update_urls", json!(vec!["https://pins.example.com/"; 9])),
         ],
     );
+}
+
+#[test]
+fn the_strict_schemas_are_the_others_without_members_that_are_not_listed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema");
+    for name in ["bundle", "embedded", "envelope", "pinset", "root"] {
+        let read = |file: String| parsed(&std::fs::read(folder.join(file)).expect("a schema"));
+        let lenient = read(format!("{name}.schema.json"));
+        assert_eq!(read(format!("strict/{name}.schema.json")), strict(&lenient), "{name}");
+    }
+    // What readers take that say everything, and an editor marks what they ignore.
+    let pinsets = Checked::new("strict/pinset", |_| Ok(()));
+    let mut good = full();
+    assert!(!pinsets.is_valid(&good), "`later` is not listed");
+    good.as_object_mut().expect("an object").remove("later");
+    assert!(pinsets.is_valid(&good));
+    for (pointer, name) in [
+        ("", "updates"),
+        ("/hosts/0", "mdoe"),
+        ("/hosts/0/pins/0", "sate"),
+        ("/defaults", "on_laps"),
+        ("/update", "url"),
+        ("/inspection_authorities/0", "never_host"),
+        ("/inspection_authorities/0/require", "managed"),
+        ("/reporting", "sample"),
+    ] {
+        let mut bad = good.clone();
+        set(&mut bad, &format!("{pointer}/{name}"), Some(json!(1)));
+        assert!(!pinsets.is_valid(&bad), "{pointer}/{name}");
+        assert!(pinsets_take(&bad), "readers on phones are lenient");
+    }
+}
+
+fn pinsets_take(document: &Value) -> bool {
+    Document::parse(document.to_string().as_bytes(), None).is_ok()
+}
+
+#[test]
+fn a_static_pin_set_has_a_schema_too() {
+    let good = json!({
+        "schema": 1, "version": 7, "note": "weekly",
+        "defaults": { "mode": "enforce", "trust": "system_and_pin", "on_lapse": "system_trust" },
+        "blocked_spki": [B],
+        "hosts": [
+            { "host": "API.example.com", "include_subdomains": true, "mode": "enforce",
+              "enforce_percent": 100, "trust": "system_and_pin", "on_lapse": "system_trust",
+              "expires": "2027-01-10T00:00:00Z", "anchors": [], "pins": [
+                { "sha256": A, "at": "leaf", "state": "active", "label": "2026" },
+                { "cert_sha256": B, "at": "any", "state": "backup" },
+            ] },
+        ],
+    });
+    fixed().accepts(&good);
+    for (pointer, value) in [
+        ("/later", json!(1)),
+        ("/schema", json!(2)),
+        ("/version", json!(0)),
+        ("/defaults/mdoe", json!("off")),
+        ("/hosts/0/mdoe", json!("off")),
+        ("/hosts/0/enforce_percent", json!(50)),
+        ("/hosts/0/on_lapse", json!("block")),
+        ("/hosts/0/pins/0/sate", json!("backup")),
+        ("/hosts/0/pins/0/sha256", json!("AAAA")),
+    ] {
+        let mut bad = good.clone();
+        set(&mut bad, pointer, Some(value));
+        assert!(!fixed().is_valid(&bad), "the schema takes {pointer}");
+        assert!((fixed().reader)(bad.to_string().as_bytes()).is_err(), "the reader: {pointer}");
+    }
+    let text = include_str!("../../../docs/pin-sets.md");
+    let shown = text.split("```json\n").nth(1).and_then(|block| block.split("```").next());
+    fixed().accepts(&parsed(shown.expect("the first one").as_bytes()));
 }
