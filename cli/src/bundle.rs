@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::document::{self, Kind};
 use crate::failure::Failure;
 use crate::root_file::{self, RootFile};
-use crate::{input, output};
+use crate::{output, when};
 
 /// Put roots and a pin set into the one file that is published.
 ///
@@ -40,7 +40,7 @@ pub(crate) struct BundleArguments {
 Example:
   pinfold embed --root root-2.json --pinset pinset.dsse.json --audience android:com.example.bank \\
       --update-url https://pins.example-cdn.net/v1/bundle.json \\
-      --update-url https://pins.example-dr.org/v1/bundle.json -o embedded.json")]
+      --update-url https://pins.example-dr.org/v1/bundle.json -o pinfold.json")]
 pub(crate) struct EmbedArguments {
     /// The newest signed root
     #[arg(long, value_name = "FILE")]
@@ -69,9 +69,15 @@ pub(crate) struct EmbedArguments {
 }
 
 pub(crate) fn bundle(arguments: &BundleArguments) -> Result<(), Failure> {
-    let roots = arguments.roots.iter().map(|path| RootFile::read(path));
+    let roots = arguments.roots.iter().map(|path| RootFile::read_in_field(path));
     let mut roots = roots.collect::<Result<Vec<_>, _>>()?;
     roots.sort_by_key(|root| root.root.version());
+    if let Some((newest, older)) = roots.split_last() {
+        newest.expect_known()?;
+        for root in older {
+            document::warn_unknown(&root.path, "", Kind::Root, &root.envelope);
+        }
+    }
     root_file::expect_chain(&roots)?;
     let pinset = document::read_envelope(&arguments.pinset, Kind::Pinset)?;
     let last = roots.last().ok_or_else(|| Failure::input("--root", "missing"))?;
@@ -100,7 +106,7 @@ pub(crate) fn embed(arguments: &EmbedArguments) -> Result<(), Failure> {
     let root = RootFile::read(&arguments.root)?;
     root_file::expect_chain(std::slice::from_ref(&root))?;
     let pinset = document::read_envelope(&arguments.pinset, Kind::Pinset)?;
-    let built = input::time_or_now("--built", arguments.built.as_deref())?;
+    let built = when::time_or_now("--built", arguments.built.as_deref())?;
     let text = format!(
         "{:#}\n",
         json!({

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use pinfold_core::pin::Decision;
-use pinfold_core::{Client, Explanation, PinSet};
+use pinfold_core::{Client, Explanation};
 
 use crate::failure::Failure;
-use crate::{input, output};
+use crate::{input, output, pinset_file, when};
 
 /// Judge a certificate chain by a pin set, without a connection.
 ///
@@ -20,7 +20,7 @@ Examples:
   pinfold evaluate --pins pins.json --host 10.0.0.7 --chain chain.pem --roots ca.pem \\
       --at 2027-01-31T00:00:00Z --json")]
 pub(crate) struct Arguments {
-    /// The pin set, JSON
+    /// The pin set in any form: a static one, a payload, an envelope, a bundle or an embedded file
     #[arg(long, value_name = "FILE")]
     pins: String,
     /// The host that presents the chain
@@ -44,8 +44,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let at = input::time_or_now("--at", arguments.at.as_deref())?;
-    let pins = PinSet::parse(&input::read(&arguments.pins)?)?;
+    let at = when::time_or_now("--at", arguments.at.as_deref())?;
+    let pins = pinset_file::read(&arguments.pins, None)?.in_force();
     let chain = input::certificates(&arguments.chain)?;
     let client = Client::builder(pins)
         .deny_unpinned(arguments.deny_unpinned)

@@ -13,6 +13,7 @@ use pinfold_core::{Client, ClientBuilder, Error, Method, PinSet, Request, Respon
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::file::File;
 use crate::{input, output, terminal};
 
 /// Send a pinned HTTPS request.
@@ -25,7 +26,7 @@ Examples:
   pinfold fetch https://api.example.com/v1/me --pins pins.json
   pinfold fetch https://api.example.com/v1/orders --pins pins.json \\
       -H 'Content-Type: application/json' -d '{\"item\":7}'
-  pinfold fetch https://api.example.com/ --embedded embedded.json --store state
+  pinfold fetch https://api.example.com/ --embedded pinfold.json --store state
   pinfold fetch https://api.example.com/ --pins pins.json --roots ca.pem \\
       --connect api.example.com:443:127.0.0.1:8443 --json")]
 pub(crate) struct Arguments {
@@ -90,7 +91,7 @@ fn settings(arguments: &Arguments) -> Result<ClientBuilder, Failure> {
     let roots = input::roots(&arguments.roots)?;
     let builder = match (&arguments.pins, &arguments.embedded) {
         (_, Some(file)) => Client::builder_with(&updater(arguments, file, roots.clone())?),
-        (Some(file), None) => Client::builder(PinSet::parse(&input::read(file)?)?),
+        (Some(file), None) => Client::builder(PinSet::parse(File::read(file)?.bytes())?),
         (None, None) => return Err(Failure::input("--pins", "missing")),
     };
     let timeout = Duration::try_from_secs_f64(arguments.timeout)
@@ -109,7 +110,7 @@ fn settings(arguments: &Arguments) -> Result<ClientBuilder, Failure> {
 fn updater(arguments: &Arguments, file: &str, roots: Roots) -> Result<PinSetUpdater, Failure> {
     let json = arguments.json;
     let mut builder =
-        PinSetUpdater::builder(&input::read(file)?).roots(roots).listener(move |event| {
+        PinSetUpdater::builder(File::read(file)?.bytes()).roots(roots).listener(move |event| {
             if !json {
                 tell(event);
             }
@@ -147,7 +148,7 @@ fn request(arguments: &Arguments) -> Result<Request, Failure> {
     let body = match arguments.data.as_deref() {
         None => None,
         Some(data) => Some(match data.strip_prefix('@') {
-            Some(path) => input::read(path)?,
+            Some(path) => File::read_secret(path)?.into_bytes(),
             None => data.as_bytes().to_vec(),
         }),
     };

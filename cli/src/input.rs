@@ -1,16 +1,11 @@
-//! Files, and what is in them.
+//! Certificates, requests and public keys from files.
 
-use std::io::Read;
-use std::path::Path;
-use std::time::SystemTime;
-
-use pinfold_core::{Roots, parse_rfc3339_utc};
-use rustls_pki_types::pem::{PemObject, SectionKind};
+use pinfold_core::Roots;
+use pinfold_core::verify::{CertificateIdentity, pin_of_public_key, pin_of_request};
 
 use crate::failure::Failure;
-
-/// Nothing that this tool reads comes near it.
-const MAX_FILE: u64 = 4 << 20;
+use crate::file::File;
+use crate::pem::{self, Block};
 
 /// Something with a public key in it.
 pub(crate) enum Item {
@@ -19,46 +14,16 @@ pub(crate) enum Item {
     Request(Vec<u8>),
 }
 
-/// Reads a file, or standard input where the path is `-`.
-pub(crate) fn read(path: &str) -> Result<Vec<u8>, Failure> {
-    let reader: Box<dyn Read> = if path == "-" {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(std::fs::File::open(Path::new(path)).map_err(|e| Failure::input(path, e))?)
-    };
-    let mut bytes = Vec::new();
-    reader.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|e| Failure::input(path, e))?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(Failure::input(path, "larger than 4 MiB"));
-    }
-    Ok(bytes)
-}
-
-/// The certificates, requests and public keys in PEM or DER.
+/// The certificates, requests and public keys in PEM or DER: all that a file holds, or an error.
 pub(crate) fn items(path: &str) -> Result<Vec<Item>, Failure> {
-    let bytes = read(path)?;
-    if !bytes.windows(11).any(|w| w == b"-----BEGIN ") {
-        return Ok(vec![der_item(path, bytes)?]);
+    let file = File::read(path)?;
+    let text = file.text();
+    if !pem::is_meant(&text) {
+        return Ok(vec![der_item(file)?]);
     }
-    let mut items = Vec::new();
-    for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&bytes) {
-        let (kind, der) = section.map_err(|e| Failure::input(path, format!("broken PEM: {e}")))?;
-        items.push(match kind {
-            SectionKind::Certificate => Item::Certificate(der),
-            SectionKind::Csr => Item::Request(der),
-            SectionKind::PublicKey => Item::PublicKey(der),
-            SectionKind::RsaPrivateKey | SectionKind::PrivateKey | SectionKind::EcPrivateKey => {
-                let reason = "a private key: keep it out of here, and pin its public key \
-                              (openssl pkey -in FILE -pubout | pinfold pin -)";
-                return Err(Failure::input(path, reason));
-            }
-            _ => continue,
-        });
-    }
-    if items.is_empty() {
-        return Err(Failure::input(path, "no certificate, request or public key in it"));
-    }
-    Ok(items)
+    let blocks =
+        pem::blocks(&text).map_err(|e| file.wrong_at(e.line, e.label.as_deref(), e.reason))?;
+    blocks.into_iter().map(|block| pem_item(&file, block)).collect()
 }
 
 /// The certificates in PEM or DER, DER each.
@@ -81,83 +46,113 @@ pub(crate) fn roots(text: &str) -> Result<Roots, Failure> {
     })
 }
 
-/// Seconds since 1970 of an RFC 3339 time; fractions of a second are dropped.
-pub(crate) fn time(text: &str) -> Option<u64> {
-    let (date, rest) = text.split_at_checked(19)?;
-    let date = parse_rfc3339_utc(&format!("{}Z", date.to_ascii_uppercase().replace(' ', "T")))?;
-    let zone = match rest.strip_prefix('.') {
-        Some(rest) => {
-            let zone = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-            (zone.len() < rest.len()).then_some(zone)?
+/// RFC 7468 §5 to §13, and the labels of OpenSSL and Java.
+fn pem_item(file: &File, block: Block) -> Result<Item, Failure> {
+    let Block { label, line, der } = block;
+    let wrong = |reason| Err(file.wrong_at(line, Some(&label), reason));
+    let (item, damaged) = match label.as_str() {
+        // Whoever presents one that cannot be read is judged for it.
+        "CERTIFICATE" | "X509 CERTIFICATE" => (Some(Item::Certificate(der)), ""),
+        // A certificate, and behind it what it is trusted for.
+        "TRUSTED CERTIFICATE" => {
+            (first_element(&der).and_then(certificate), "not a certificate in DER")
         }
-        None => rest,
+        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
+            (request(&der), "not a certificate request in DER")
+        }
+        "PUBLIC KEY" => (public_key(&der), "not a SubjectPublicKeyInfo in DER"),
+        "RSA PUBLIC KEY" => (public_key(&spki_of_rsa(&der)), "not an RSA public key in DER"),
+        "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => return wrong(PKCS7),
+        _ => return wrong("nothing to be pinned, and not read: take it out of the file"),
     };
-    let (sign, offset) = match zone.split_at_checked(1)? {
-        ("Z" | "z", "") => return Some(date),
-        (sign @ ("+" | "-"), offset) => (sign, offset),
-        _ => return None,
-    };
-    let (hours, minutes) = offset.split_once(':')?;
-    let two_digits = |text: &str| -> Option<u64> {
-        let fits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
-        if fits { text.parse().ok() } else { None }
-    };
-    let (hours, minutes) = (two_digits(hours)?, two_digits(minutes)?);
-    if hours > 23 || minutes > 59 {
-        return None;
-    }
-    let offset = hours * 3_600 + minutes * 60;
-    if sign == "+" { date.checked_sub(offset) } else { date.checked_add(offset) }
+    item.map_or_else(|| wrong(damaged), Ok)
 }
 
-/// The time that an option gives, or now.
-pub(crate) fn time_or_now(option: &str, text: Option<&str>) -> Result<u64, Failure> {
-    match text {
-        Some(text) => time(text)
-            .ok_or_else(|| Failure::input(option, "not a time such as 2027-01-31T00:00:00Z")),
-        None => Ok(SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_err(|e| Failure::input("the clock", e))?
-            .as_secs()),
-    }
-}
+const PKCS7: &str = "not read: take the certificates out of it \
+                     (openssl pkcs7 -print_certs -in FILE -out FILE.pem)";
 
-fn der_item(path: &str, der: Vec<u8>) -> Result<Item, Failure> {
-    use pinfold_core::verify::{CertificateIdentity, pin_of_public_key, pin_of_request};
-    if CertificateIdentity::read(&der, path).is_ok() {
-        Ok(Item::Certificate(der))
-    } else if pin_of_request(&der).is_some() {
-        Ok(Item::Request(der))
-    } else if pin_of_public_key(&der).is_some() {
-        Ok(Item::PublicKey(der))
+fn der_item(file: File) -> Result<Item, Failure> {
+    let der = file.bytes();
+    let item = certificate(der).or_else(|| request(der)).or_else(|| public_key(der));
+    if let Some(item) = item.or_else(|| public_key(&spki_of_rsa(der))) {
+        return Ok(item);
+    }
+    // ContentInfo of signedData (RFC 5652 §3, §5.1).
+    let signed_data = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
+    let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || b"+/=\r\n".contains(b);
+    Err(file.wrong(if der.is_empty() {
+        "empty"
+    } else if der.first() == Some(&0x30) && der.windows(11).take(8).any(|w| w == signed_data) {
+        "PKCS#7 in DER, which is not read: take the certificates out of it \
+         (openssl pkcs7 -inform DER -print_certs -in FILE -out FILE.pem)"
+    } else if der.iter().all(is_base64) {
+        "base64 without its lines -----BEGIN LABEL----- and -----END LABEL-----"
     } else {
-        let reason = "neither PEM nor the DER of a certificate, request or public key";
-        Err(Failure::input(path, reason))
+        "neither PEM nor the DER of a certificate, request or public key"
+    }))
+}
+
+fn certificate(der: &[u8]) -> Option<Item> {
+    CertificateIdentity::read(der, "").ok().map(|_| Item::Certificate(der.to_vec()))
+}
+
+fn request(der: &[u8]) -> Option<Item> {
+    pin_of_request(der).map(|_| Item::Request(der.to_vec()))
+}
+
+fn public_key(der: &[u8]) -> Option<Item> {
+    pin_of_public_key(der).map(|_| Item::PublicKey(der.to_vec()))
+}
+
+/// The first of one or two SEQUENCEs that make up the whole.
+fn first_element(der: &[u8]) -> Option<&[u8]> {
+    let (first, rest) = der.split_at_checked(sequence_length(der)?)?;
+    (rest.is_empty() || sequence_length(rest) == Some(rest.len())).then_some(first)
+}
+
+/// How long the SEQUENCE is that some DER begins with, its header included.
+fn sequence_length(der: &[u8]) -> Option<usize> {
+    match *der {
+        [0x30, n @ ..=0x7f, ..] => Some(2 + usize::from(n)),
+        [0x30, 0x81, n, ..] => Some(3 + usize::from(n)),
+        [0x30, 0x82, a, b, ..] => Some(4 + usize::from(u16::from_be_bytes([a, b]))),
+        _ => None,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::time;
-
-    #[test]
-    fn times_are_read_in_every_form_of_rfc_3339() {
-        for (text, at) in [
-            ("1970-01-02T00:00:00Z", Some(86_400)),
-            ("1970-01-02t00:00:00z", Some(86_400)),
-            ("1970-01-02 00:00:00.999Z", Some(86_400)),
-            ("1970-01-02T01:30:00+01:30", Some(86_400)),
-            ("1970-01-01T22:00:00.5-02:00", Some(86_400)),
-            ("1970-01-02T00:00:00", None),
-            ("1970-01-02T00:00:00.Z", None),
-            ("1970-01-02T00:00:00+1:00", None),
-            ("1970-01-02T00:00:00+24:00", None),
-            ("1970-01-02T00:00:00+01:00Z", None),
-            ("1970-01-02", None),
-            ("", None),
-            ("é970-01-02T00:00:00Z", None),
-        ] {
-            assert_eq!(time(text), at, "{text}");
-        }
+/// The SubjectPublicKeyInfo of an RSAPublicKey (RFC 3279 §2.3.1); nothing that can be read where it
+/// is none.
+fn spki_of_rsa(key: &[u8]) -> Vec<u8> {
+    // rsaEncryption, with NULL as its parameters.
+    let algorithm = [0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+    // Two numbers, and nothing but them.
+    if sequence_length(key) != Some(key.len()) || rsa_numbers(key).is_none() {
+        return Vec::new();
     }
+    let bits = element(3, &[&[0], key].concat());
+    element(0x30, &[&algorithm, bits.as_slice()].concat())
+}
+
+/// What is left behind the two INTEGERs of an RSAPublicKey: nothing.
+fn rsa_numbers(key: &[u8]) -> Option<()> {
+    let mut inside = &key[if key.get(1)? < &0x80 { 2 } else { 2 + usize::from(key[1] & 0x7f) }..];
+    for _ in 0..2 {
+        // Read as if it were a SEQUENCE, for the length alone.
+        let (tag, rest) = inside.split_first()?;
+        let length = sequence_length(&[&[0x30], rest].concat())?;
+        inside = inside.get(length..).filter(|_| *tag == 2)?;
+    }
+    inside.is_empty().then_some(())
+}
+
+fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let n = contents.len();
+    let mut der = match n {
+        0..=0x7f => vec![tag, n as u8],
+        0x80..=0xff => vec![tag, 0x81, n as u8],
+        0x100..=0xffff => vec![tag, 0x82, (n >> 8) as u8, n as u8],
+        _ => return Vec::new(),
+    };
+    der.extend(contents);
+    der
 }

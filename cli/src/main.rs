@@ -13,23 +13,28 @@ mod evaluate;
 mod export;
 mod failure;
 mod fetch;
+mod file;
 mod import;
 mod input;
 mod keygen;
 mod lint;
 mod live;
+mod members;
 mod output;
+mod pem;
 mod pin;
 mod pinset_file;
 mod pkcs11;
 mod publish;
 mod root;
 mod root_file;
+mod secret;
 mod sign;
 mod signer;
 mod terminal;
 mod verify;
 mod view;
+mod when;
 
 use std::process::ExitCode;
 

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use clap::Args;
 use pinfold_core::pin::{CertSha256, SpkiSha256};
-use pinfold_core::verify::{CertificateIdentity, pin_of_public_key, pin_of_request};
+use pinfold_core::verify::{
+    CertificateIdentity, pin_of_public_key, pin_of_request, verifiable_signature,
+};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -15,7 +17,8 @@ use crate::{live, output, terminal};
 ///
 /// One line each: the pin, its role, the subject and the last day of its validity. The pin of a
 /// certificate is that of its key, so it is the same for the next certificate with the same key,
-/// and for the request that it will be issued for.
+/// and for the request that it will be issued for. A key with which no server can complete a
+/// handshake with the library is refused; of an authority's it is only said.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -45,6 +48,8 @@ struct Row {
     spki: SpkiSha256,
     certificate: Option<(CertSha256, CertificateIdentity)>,
     subject: Option<String>,
+    /// Why the pin will not match everywhere.
+    trouble: Option<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -90,13 +95,23 @@ fn row(path: &str, item: &Item) -> Result<Row, Failure> {
         Item::Request(der) => ("request", pin_of_request(der)),
     };
     let key = key.ok_or_else(|| Failure::input(path, format!("a {role} that cannot be read")))?;
-    let source = path.to_owned();
-    Ok(Row { source, role, spki: key.spki, certificate: None, subject: key.subject })
+    if let Some(reason) = key.unusable {
+        return Err(Failure::input(path, reason));
+    }
+    let (source, subject) = (path.to_owned(), key.subject);
+    Ok(Row { source, role, spki: key.spki, certificate: None, subject, trouble: None })
 }
 
 fn certificate_row(source: &str, der: &[u8]) -> Result<Row, Failure> {
     let identity = CertificateIdentity::read(der, source)?;
+    let trouble = match &identity.unusable {
+        Some(reason) if !identity.is_ca => return Err(Failure::input(source, reason)),
+        Some(reason) => Some(reason.clone()),
+        None if identity.is_self_issued => None,
+        None => verifiable_signature(der).err(),
+    };
     Ok(Row {
+        trouble,
         source: source.to_owned(),
         role: if identity.is_ca { "ca" } else { "leaf" },
         spki: identity.spki,
@@ -113,7 +128,11 @@ impl Row {
             None => String::new(),
         };
         let line = format!("{}  {:<7}  {subject}  {until}", self.spki, self.role);
-        output::print(format!("{}\n", line.trim_end()).as_bytes())
+        output::print(format!("{}\n", line.trim_end()).as_bytes())?;
+        if let Some(trouble) = &self.trouble {
+            terminal::warn(&format!("{}: {subject}: {trouble}", self.source));
+        }
+        Ok(())
     }
 
     fn to_json(&self) -> Value {
@@ -122,6 +141,7 @@ impl Row {
             "role": self.role,
             "subject": self.subject,
             "source": self.source,
+            "trouble": self.trouble,
         });
         if let Some((certificate, identity)) = &self.certificate {
             let (not_before, not_after) = identity.validity();

@@ -8,16 +8,20 @@ use pinfold_core::pinset::{Bundle, Order};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::lint::{self, Case, Finding, PinSetFile};
+use crate::file::File;
+use crate::lint::{self, Case, Finding};
+use crate::pinset_file::{Around, PinSetFile};
+use crate::root_file::last_root;
 use crate::verify::{App, Trace};
-use crate::{input, output, terminal, verify};
+use crate::{document, output, terminal, verify, when};
 
 /// Put a bundle into a folder, as bundle.json, if every app in the field can take it.
 ///
 /// That is replayed from what each version of the app ships with, and from there again for clients
 /// that have taken what the folder holds now. An older bundle than that is refused, and so is a pin
-/// set that breaks a rule of good practice whose ID begins with E (`pinfold lint`); of those with W
-/// and of a root near its end it warns. Exit code 1: refused, and the folder is as it was.
+/// set that breaks a rule of good practice whose ID begins with E (`pinfold lint`), such as one that
+/// has ended; of those with W and of a root near its end it warns. Exit code 1: refused, and the
+/// folder is as it was.
 ///
 /// Clients ask with the file's SHA-256, as 64 hexadecimal digits in quotes: a server that sends just
 /// that as `ETag` need not send the file again to who has it.
@@ -32,9 +36,12 @@ pub(crate) struct Arguments {
     /// What is to be published
     #[arg(long, value_name = "FILE")]
     bundle: String,
-    /// The folder that is served
+    /// The folder that is served; made where it is not there yet
     #[arg(long, value_name = "DIR")]
     to: String,
+    /// Publish it although it has expired or lapsed
+    #[arg(long)]
+    even_lapsed: bool,
     /// When, for what depends on it [default: now]
     #[arg(long, value_name = "RFC3339")]
     at: Option<String>,
@@ -44,19 +51,20 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let at = input::time_or_now("--at", arguments.at.as_deref())?;
+    let at = when::time_or_now("--at", arguments.at.as_deref())?;
     let apps = verify::apps(&arguments.embedded)?;
-    let bytes = input::read(&arguments.bundle)?;
-    let bundle = Bundle::parse(&bytes).map_err(|e| Failure::rejected(&arguments.bundle, e))?;
+    let file = File::read(&arguments.bundle)?;
+    let bundle = document::bundle(&file)?;
+    let bytes = file.bytes();
     let folder = Path::new(&arguments.to);
-    if !folder.is_dir() {
+    if folder.exists() && !folder.is_dir() {
         return Err(Failure::output(&arguments.to, "not a folder"));
     }
     let target = folder.join("bundle.json");
     let target = target.to_str().ok_or_else(|| Failure::output(&arguments.to, "not UTF-8"))?;
     let published = match Path::new(target).try_exists() {
         Ok(false) => None,
-        Ok(true) => Some(verify::read_bundle(target)?),
+        Ok(true) => Some(verify::read_published(target)?),
         Err(e) => return Err(Failure::input(target, e)),
     };
 
@@ -81,24 +89,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let stranded = traces.iter().any(Trace::stranded);
     let case = Case {
-        pinset: PinSetFile::read(&arguments.bundle, &bundle.pinset, None)?,
-        published: match &published {
-            Some(published) => Some(PinSetFile::read(target, &published.pinset, None)?),
-            None => None,
-        },
-        root: lint::last_root(&bundle),
+        pinset: of_bundle(&arguments.bundle, &bundle)?,
+        published: published.as_ref().map(|there| of_bundle(target, there)).transpose()?,
+        root: last_root(&bundle),
         apps: apps.iter().map(App::update_urls).collect(),
         bytes: bytes.len(),
         at,
     };
     let findings = lint::check(&case);
     // A root near its end must not keep out what an emergency needs.
-    let refuses = |finding: &&Finding| finding.refuses() && finding.id != "E08";
+    let passes = |id: &str| id == "E08" || (id == lint::ENDED && arguments.even_lapsed);
+    let refuses = |finding: &&Finding| finding.refuses() && !passes(finding.id);
     let broken = findings.iter().filter(refuses).map(Finding::words);
     let reasons: Vec<_> = older.into_iter().chain(broken).collect();
     let refused = stranded || !reasons.is_empty();
     if !refused {
-        output::write_file(target, &bytes)?;
+        std::fs::create_dir_all(folder).map_err(|e| Failure::output(&arguments.to, e))?;
+        output::write_file(target, bytes)?;
     }
     if arguments.json {
         let all: Vec<_> = traces.iter().map(|trace| trace.to_json(at)).collect();
@@ -119,6 +126,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::from(u8::from(refused)))
+}
+
+fn of_bundle(path: &str, bundle: &Bundle) -> Result<PinSetFile, Failure> {
+    PinSetFile::signed(path, &bundle.pinset, None, Around::Nothing)
 }
 
 /// The series that a bundle says it belongs to.

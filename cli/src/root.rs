@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::document::Kind;
 use crate::failure::Failure;
 use crate::root_file::RootFile;
-use crate::{document, draft, input, output, terminal};
+use crate::{document, draft, output, terminal, when};
 
 /// Two years: a ceremony a year leaves room for one that fails.
 const VALIDITY: u64 = 730 * 86_400;
@@ -81,6 +81,10 @@ struct AddKey {
 }
 
 /// Make the next root, with other keys or a later end.
+///
+/// What is not said anew stays as it was: keys, thresholds and constraints. --hosts, the longest
+/// validity and grace and --inspection each replace what the root before says of it; a constraint
+/// can be changed and not be taken away.
 ///
 /// With --recover it begins an epoch: the versions of pin sets start anew, so that one that a thief
 /// has driven up is left behind. Sign the next pin set with that epoch.
@@ -298,9 +302,9 @@ impl Bounds {
 impl Common {
     /// Writes the root once the library has read it.
     fn write(&self, mut root: Value) -> Result<(), Failure> {
-        let issued = input::time_or_now("--issued", self.issued.as_deref())?;
+        let issued = when::time_or_now("--issued", self.issued.as_deref())?;
         let expires = match &self.expires {
-            Some(_) => input::time_or_now("--expires", self.expires.as_deref())?,
+            Some(_) => when::time_or_now("--expires", self.expires.as_deref())?,
             None => issued.saturating_add(VALIDITY),
         };
         root["issued"] = json!(format_rfc3339_utc(issued));

@@ -1,10 +1,11 @@
 //! Root documents as files, and whether one follows another.
 
 use pinfold_core::pinset::es256::PublicKey;
-use pinfold_core::pinset::{Cause, Document, Envelope, Key, Rejection, Role, Root};
+use pinfold_core::pinset::{Bundle, Cause, Document, Envelope, Key, Rejection, Role, Root};
 
 use crate::document::{self, Kind};
 use crate::failure::Failure;
+use crate::file::File;
 
 /// A root that the library reads without complaint; who has signed it is another question.
 pub(crate) struct RootFile {
@@ -16,6 +17,19 @@ pub(crate) struct RootFile {
 impl RootFile {
     pub(crate) fn read(path: &str) -> Result<Self, Failure> {
         Self::of(path, document::read_envelope(path, Kind::Root)?)
+    }
+
+    /// The same of one that is signed and in the field, whose members nobody can change
+    /// any more.
+    pub(crate) fn read_in_field(path: &str) -> Result<Self, Failure> {
+        let document = document::of_any(&File::read(path)?, Some(Kind::Root))?;
+        document.expect_enveloped(path)?;
+        Self::of(path, document.envelope)
+    }
+
+    /// Refuses members that no reader knows.
+    pub(crate) fn expect_known(&self) -> Result<(), Failure> {
+        document::expect_known(&self.path, "", Kind::Root, &self.envelope)
     }
 
     pub(crate) fn of(path: &str, envelope: Envelope) -> Result<Self, Failure> {
@@ -101,4 +115,10 @@ pub(crate) fn expect_pinset(root: &RootFile, path: &str, pinset: &Envelope) -> R
     root.expect_signed(Kind::Pinset, path, pinset)?;
     let read = Document::parse(&pinset.payload, Some(&root.root));
     read.map(drop).map_err(|e| Failure::rejected(path, e))
+}
+
+/// The newest of the roots that can be read.
+pub(crate) fn last_root(bundle: &Bundle) -> Option<Root> {
+    let roots = bundle.roots.iter().filter_map(|root| Root::parse(&root.payload).ok());
+    roots.max_by_key(Root::version)
 }

@@ -10,9 +10,10 @@ use serde_json::json;
 
 use crate::document::{self, Document, Kind};
 use crate::failure::Failure;
+use crate::file::File;
 use crate::root_file::{self, RootFile};
 use crate::signer::{self, FileKey};
-use crate::{draft, input, output, pkcs11};
+use crate::{draft, output, pkcs11};
 
 /// Sign a document, alone or beside those who have signed it already.
 ///
@@ -162,7 +163,7 @@ pub(crate) fn attach(arguments: &AttachArguments) -> Result<(), Failure> {
     let what = &arguments.what;
     let mut task = what.task(&arguments.file)?;
     let public = task.public.ok_or_else(no_public_key)?;
-    let answer = input::read(&arguments.sig)?;
+    let answer = File::read(&arguments.sig)?.into_bytes();
     let sig = signer::raw(&answer, &public, &task.document.message());
     task.document.add(&what.id, &sig.map_err(|e| Failure::input(&arguments.sig, e))?);
     task.finish(what)

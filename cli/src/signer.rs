@@ -9,11 +9,11 @@ use pinfold_core::pinset::es256::{PublicKey, raw_from_der};
 use rustls::SignatureScheme;
 use rustls::crypto::ring::sign::any_ecdsa_type;
 use rustls::sign::SigningKey;
-use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::failure::Failure;
-use crate::{input, terminal};
+use crate::file::File;
+use crate::{pem, terminal};
 
 /// No signature in any form comes near it, nor the list of a token's keys.
 const MAX_ANSWER: u64 = 1 << 20;
@@ -28,11 +28,14 @@ pub(crate) struct FileKey {
 impl FileKey {
     /// Reads a P-256 key in PKCS#8 PEM.
     pub(crate) fn read(path: &str) -> Result<Self, Failure> {
-        let pem = input::read(path)?;
-        let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(|_| {
-            let reason = "no private key in PKCS#8 PEM, unencrypted \
-                          (openssl pkcs8 -topk8 -nocrypt -in FILE)";
-            Failure::input(path, reason)
+        let file = File::read_secret(path)?;
+        let blocks = pem::blocks(&file.text()).unwrap_or_default();
+        let key = blocks.into_iter().find(|block| block.label == "PRIVATE KEY");
+        let key = key.ok_or_else(|| {
+            file.wrong(
+                "no private key in PKCS#8 PEM, unencrypted \
+                 (openssl pkcs8 -topk8 -nocrypt -in FILE)",
+            )
         })?;
         #[cfg(unix)]
         if std::fs::metadata(path).is_ok_and(|m| {
@@ -40,7 +43,7 @@ impl FileKey {
         }) {
             terminal::warn(&format!("{path}: others can read this private key (chmod 600)"));
         }
-        Self::of_pkcs8(der.secret_pkcs8_der(), path)
+        Self::of_pkcs8(&key.der, path)
     }
 
     pub(crate) fn of_pkcs8(der: &[u8], path: &str) -> Result<Self, Failure> {

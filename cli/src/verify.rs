@@ -7,8 +7,10 @@ use pinfold_core::format_rfc3339_utc;
 use pinfold_core::pinset::{Bundle, Embedded, Envelope, State, accept, enforcement};
 use serde_json::{Value, json};
 
+use crate::document::{self, Kind};
 use crate::failure::Failure;
-use crate::{input, output};
+use crate::file::File;
+use crate::{output, when};
 
 /// Replay a bundle from every version of the app that is in the field.
 ///
@@ -53,9 +55,9 @@ pub(crate) struct Trace {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let at = input::time_or_now("--at", arguments.at.as_deref())?;
+    let at = when::time_or_now("--at", arguments.at.as_deref())?;
     let apps = apps(&arguments.embedded)?;
-    let bundle = read_bundle(&arguments.bundle)?;
+    let bundle = document::bundle(&File::read(&arguments.bundle)?)?;
     let traces: Vec<_> = apps.iter().map(|app| app.replay(&app.start, &bundle)).collect();
     report(&traces, at, arguments.json)?;
     Ok(exit_code(&traces))
@@ -63,16 +65,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 pub(crate) fn apps(paths: &[String]) -> Result<Vec<App>, Failure> {
     let app = |path: &String| {
-        let embedded = Embedded::parse(&input::read(path)?);
-        let embedded = embedded.map_err(|e| Failure::rejected(path, e))?;
+        let embedded = document::embedded_in_field(&File::read(path)?)?;
+        document::warn_unknown(path, "root", Kind::Root, &embedded.root);
+        document::warn_unknown(path, "pinset", Kind::Pinset, &embedded.pinset);
         let start = State::from_embedded(&embedded).map_err(|e| Failure::rejected(path, e))?;
         Ok(App { path: path.clone(), embedded, start })
     };
     paths.iter().map(app).collect()
 }
 
-pub(crate) fn read_bundle(path: &str) -> Result<Bundle, Failure> {
-    Bundle::parse(&input::read(path)?).map_err(|e| Failure::rejected(path, e))
+/// Reads a bundle that is published already, whatever it says.
+pub(crate) fn read_published(path: &str) -> Result<Bundle, Failure> {
+    Bundle::parse(File::read(path)?.bytes()).map_err(|e| Failure::rejected(path, e))
 }
 
 fn exit_code(traces: &[Trace]) -> ExitCode {

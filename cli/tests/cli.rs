@@ -134,13 +134,13 @@ fn unusable_files_are_exit_2_and_name_the_file() {
     let private = kit.path("backend.key.pem");
     for (file, reason) in [
         (private, "private key"),
-        (kit.write("empty", b""), "neither"),
+        (kit.write("empty", b""), "empty"),
         (kit.write("rubbish", [0xff; 100]), "neither"),
         (
             kit.write("nul", b"-----BEGIN CERTIFICATE-----\n\0\0\n-----END CERTIFICATE-----"),
-            "broken PEM",
+            "not base64",
         ),
-        (kit.write("cut", b"-----BEGIN CERTIFICATE-----\nMIIB"), "PEM"),
+        (kit.write("cut", b"-----BEGIN CERTIFICATE-----\nMIIB"), "no END"),
         (
             kit.write(
                 "not-a-cert",

@@ -115,7 +115,8 @@ fn pins(roots: &[&Held], blocked: bool) -> PinSet {
     };
     let stranger = make(authority("stranger", 0), key(), None);
     let pins = roots.iter().chain([&&stranger]).map(pin).collect();
-    let blocked_spki = if blocked { vec![text(&make(authority("b", 0), key(), None).der)] } else { vec![] };
+    let blocked_spki =
+        if blocked { vec![text(&make(authority("b", 0), key(), None).der)] } else { vec![] };
     let host = HostSpec { host: HOST.into(), pins, ..HostSpec::default() };
     let spec = PinSetSpec { schema: 1, hosts: vec![host], blocked_spki, ..PinSetSpec::default() };
     PinSet::new(spec).expect("a good pin set")
@@ -138,8 +139,12 @@ fn main() {
         ("ten levels, three certificates each", crossings(&root, 0)),
         ("the same, 1.5 KB each", crossings(&root, 90)),
     ];
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
-    println!("| presented | given roots | a platform that hides its path, blocked keys |{}", system());
+    let now =
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
+    println!(
+        "| presented | given roots | a platform that hides its path, blocked keys |{}",
+        system()
+    );
     println!("| --- | ---: | ---: |{}", if cfg!(target_os = "linux") { " ---: |" } else { "" });
     for (name, chain) in chains {
         let mut row = format!("| {name} |");

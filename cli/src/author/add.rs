@@ -17,7 +17,7 @@ use super::source::{self, Manner, NewPin};
 use super::text::{Step, quoted};
 use super::{Common, Draft, ENTRY, host_name};
 use crate::failure::Failure;
-use crate::{input, live};
+use crate::{input, live, when};
 
 /// Add a host with its pins, or more pins to a host.
 ///
@@ -185,7 +185,7 @@ impl Add {
             members.push(("trust", quoted(trust.word())));
         }
         if self.expires.is_some() {
-            let at = input::time_or_now("--expires", self.expires.as_deref())?;
+            let at = when::time_or_now("--expires", self.expires.as_deref())?;
             members.push(("expires", quoted(&format_rfc3339_utc(at))));
         }
         members.push(("pins", lines(&pins.iter().map(NewPin::to_text).collect::<Vec<_>>())));
@@ -290,7 +290,7 @@ impl Add {
             Trust::SystemAndPin | Trust::PinOnly => input::roots(&self.roots)?,
         };
         let client = Client::builder(pins).roots(roots).build()?;
-        let at = input::time_or_now("", None)?;
+        let at = when::time_or_now("", None)?;
         Ok(client.explain(name.as_str(), chain, at)?)
     }
 }

@@ -85,7 +85,7 @@ impl<'a> Draft<'a> {
         let root = common.root.as_deref().map(RootFile::read).transpose()?;
         // What is wrong under the root may be what is about to be repaired.
         let before = pinset_file::read(path, None)?;
-        let payload = before.payload.as_deref().ok_or_else(|| {
+        let payload = before.text().ok_or_else(|| {
             Failure::input(path, "signed: change the file that was signed, and sign it again")
         })?;
         let text = std::str::from_utf8(payload).map_err(|_| Failure::input(path, "not UTF-8"))?;
@@ -148,7 +148,7 @@ impl<'a> Draft<'a> {
     /// The result as the library reads it; what no client would read is an error here.
     pub(super) fn after(&self) -> Result<PinSetFile, Failure> {
         let root = self.root.as_ref().map(|file| &file.root);
-        pinset_file::written(&self.common.file, self.text.as_str().into(), root)
+        pinset_file::written(&self.common.file, self.text.as_str().as_bytes(), root)
     }
 
     /// What changes for clients; it is written, too, unless that is not wanted.

@@ -48,7 +48,7 @@ pub(crate) fn static_pin_set(entries: &[Entry]) -> Result<String, Failure> {
         entries.iter().map(|entry| entry.to_text().replace('\n', "\n    ")).collect();
     let list = format!("[\n    {}\n  ]", entries.join(",\n    "));
     let text = format!("{{\n  \"schema\": 1,\n  \"version\": 1,\n  \"hosts\": {list}\n}}\n");
-    pinset_file::written("the result", text.clone().into(), None)?;
+    pinset_file::written("the result", text.as_bytes(), None)?;
     Ok(text)
 }
 

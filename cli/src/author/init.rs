@@ -7,7 +7,7 @@ use serde_json::json;
 use super::inline_list;
 use super::text::quoted;
 use crate::failure::Failure;
-use crate::{input, output, pinset_file};
+use crate::{output, pinset_file, when};
 
 const DAY: u64 = 86_400;
 
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut members = vec![("schema", "1".to_owned())];
     let mut expires = None;
     if let Some(stream) = &arguments.stream {
-        let issued = input::time_or_now("--issued", arguments.issued.as_deref())?;
+        let issued = when::time_or_now("--issued", arguments.issued.as_deref())?;
         let end = arguments.days.checked_mul(DAY).and_then(|days| issued.checked_add(days));
         // Longer than any document may be valid, and than what a date can say.
         let end = end.filter(|end| *end < 1 << 37);
@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let text = format!("{{\n{}\n}}\n", lines.join(",\n"));
 
     let path = &arguments.file;
-    pinset_file::written(path, text.clone().into(), None)?;
+    pinset_file::written(path, text.as_bytes(), None)?;
     output::write_new(path, text.as_bytes(), false)?;
     if arguments.json {
         return output::print_json(&json!({ "output": path, "expires": expires }));

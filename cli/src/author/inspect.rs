@@ -8,7 +8,7 @@ use super::source::{self, Manner};
 use super::text::{Step, quoted};
 use super::{Common, Draft, inline, inline_list};
 use crate::failure::Failure;
-use crate::input;
+use crate::when;
 
 /// The longest that lint lets an authority be named for.
 const YEAR: u64 = 365 * 86_400;
@@ -107,11 +107,11 @@ impl Add {
             ));
         };
         let from = match &self.from {
-            Some(_) => input::time_or_now("--from", self.from.as_deref())?,
+            Some(_) => when::time_or_now("--from", self.from.as_deref())?,
             None => signed.issued,
         };
         let until = match &self.until {
-            Some(_) => input::time_or_now("--until", self.until.as_deref())?,
+            Some(_) => when::time_or_now("--until", self.until.as_deref())?,
             None => from.saturating_add(YEAR),
         };
         let names = |option: &str, names: &[String]| -> Result<String, Failure> {

@@ -6,7 +6,7 @@ use pinfold_core::format_rfc3339_utc;
 use super::text::quoted;
 use super::{Common, DOCUMENT, Draft};
 use crate::failure::Failure;
-use crate::{input, pinset_file};
+use crate::{pinset_file, when};
 
 const DAY: u64 = 86_400;
 
@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let mut version = draft.before.pins.version().unwrap_or_default();
     if let Some(against) = &arguments.against {
-        let published = pinset_file::read(against, None)?.view();
+        let published = pinset_file::read_published(against)?.view();
         let same = |signed: &&crate::view::Signed| signed.stream == before.stream;
         let signed = published.signed.as_ref().filter(same);
         let signed = signed.ok_or_else(|| Failure::input(against, "not of the same series"))?;
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             version = version.max(published.version.unwrap_or_default());
         }
     }
-    let issued = input::time_or_now("--issued", arguments.issued.as_deref())?;
+    let issued = when::time_or_now("--issued", arguments.issued.as_deref())?;
     let length = match arguments.days {
         Some(days) => days.checked_mul(DAY),
         None => before.expires.checked_sub(before.issued),

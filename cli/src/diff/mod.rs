@@ -39,8 +39,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let [old, new] = [&arguments.old, &arguments.new].map(|path| pinset_file::read(path, None));
-    let changes = compare(&old?.view(), &new?.view());
+    let old = pinset_file::read_published(&arguments.old)?;
+    let new = pinset_file::read(&arguments.new, None)?;
+    let changes = compare(&old.view(), &new.view());
     let weaker = changes.iter().any(|change| change.effect == Effect::Weakens);
     if arguments.json {
         output::print_json(&json!({ "weakens": weaker, "changes": to_json(&changes) }))?;

@@ -17,7 +17,8 @@ use entries::{Found, Import};
 
 use crate::author::{self, Entry, NewPin};
 use crate::failure::Failure;
-use crate::{input, output, terminal};
+use crate::file::File;
+use crate::{output, terminal};
 
 /// Take over pins from the files of another library or platform.
 ///
@@ -84,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let host = host.map_err(|e| Failure::input("--host", e))?;
     let mut import = Import::default();
     for path in &arguments.files {
-        let bytes = input::read(path)?;
+        let bytes = File::read(path)?.into_bytes();
         let text = String::from_utf8(bytes).map_err(|e| match e.as_bytes() {
             [b'b', b'p', b'l', b'i', b's', b't', ..] => {
                 let reason =

@@ -18,6 +18,8 @@ use super::network_security::{Anchor, Config, Domain, NetworkSecurityConfig, Pin
 type ConfigRule = (&'static str, fn(&Case, &NetworkSecurityConfig) -> Vec<Found>);
 
 pub(super) const RULES: &[ConfigRule] = &[
+    ("E14", faults),
+    ("W36", never_matching),
     ("W31", other_pins),
     ("W32", pins_end),
     ("W33", plain_http),
@@ -29,7 +31,7 @@ pub(super) const RULES: &[ConfigRule] = &[
 /// Names that the pin set pins, and what the config says of them.
 struct Names<'a> {
     policy: &'a HostPolicy,
-    host: &'a HostName,
+    host: HostName,
     /// Those below the host, instead of the host.
     below: bool,
     config: &'a Config,
@@ -43,15 +45,15 @@ impl fmt::Display for Names<'_> {
 
 /// The hosts of the entries, and those that the config names itself.
 fn pinned<'a>(case: &'a Case, config: &'a NetworkSecurityConfig) -> Vec<Names<'a>> {
-    let own = case.document().pins().hosts().iter().map(HostPolicy::host);
-    let hosts = own.chain(config.domains.iter().map(|domain| &domain.host));
-    let hosts: BTreeMap<_, _> = hosts.map(|host| (host.as_str(), host)).collect();
+    let own = case.pinset.pins.hosts().iter().map(HostPolicy::host);
+    let hosts = own.cloned().chain(config.domains.iter().filter_map(Domain::host));
+    let hosts: BTreeSet<_> = hosts.collect();
     let mut names = Vec::new();
-    for host in hosts.into_values() {
-        let Some(policy) = entry(case, host) else { continue };
-        let of_host = config.of(host);
-        names.push(Names { policy, host, below: false, config: of_host });
-        let below = config.below(host);
+    for host in hosts {
+        let Some(policy) = entry(case, &host) else { continue };
+        let of_host = config.of_host(&host);
+        let below = config.below(&host);
+        names.push(Names { policy, host: host.clone(), below: false, config: of_host });
         if policy.include_subdomains() && !std::ptr::eq(of_host, below) {
             names.push(Names { policy, host, below: true, config: below });
         }
@@ -61,14 +63,39 @@ fn pinned<'a>(case: &'a Case, config: &'a NetworkSecurityConfig) -> Vec<Names<'a
 
 /// The entry that pins `host`.
 fn entry<'a>(case: &'a Case, host: &HostName) -> Option<&'a HostPolicy> {
-    case.document().pins().policy(host).filter(|policy| policy.mode() != Mode::Off)
+    case.pinset.pins.policy(host).filter(|policy| policy.mode() != Mode::Off)
+}
+
+/// The app would end at its first connection, and so no other rule is about anything.
+fn faults(_: &Case, config: &NetworkSecurityConfig) -> Vec<Found> {
+    let faults = config.faults.iter();
+    let text = |what: &str| format!("{what}: Android throws for it, and no connection is made");
+    faults.map(|(line, what)| (config.place(*line), text(what))).collect()
+}
+
+fn never_matching(_: &Case, config: &NetworkSecurityConfig) -> Vec<Found> {
+    let domains = config.domains.iter().filter(|domain| domain.host().is_none());
+    let text = "Android takes this <domain>, but no host ever has the name: write a host alone, with \
+                A-labels and without a wildcard, a scheme, a port or a dot at the end \
+                (includeSubdomains=\"true\" is for the names below)";
+    domains.map(|domain| (config.place(domain.line), text.to_owned())).collect()
+}
+
+/// An empty `<pin-set>` inside of one with pins.
+fn pins_taken_away(case: &Case, config: &NetworkSecurityConfig, domain: &Domain) -> Option<String> {
+    let host = domain.host().filter(|_| domain.config.pins().is_none())?;
+    let others = config.domains.iter().filter(|other| other.config.pins().is_some());
+    let above = others.filter_map(|other| Some(format!(".{}", other.host()?)));
+    let is_below = above.into_iter().any(|above| host.as_str().ends_with(&above));
+    (is_below && entry(case, &host).is_some())
+        .then(|| format!("{host} has no pins, and some in the pin set: remove the empty <pin-set>"))
 }
 
 fn other_pins(case: &Case, config: &NetworkSecurityConfig) -> Vec<Found> {
     let mut found = Vec::new();
     let mut compared = BTreeSet::new();
     for names in pinned(case, config) {
-        if let Some(pins) = &names.config.pins
+        if let Some(pins) = names.config.pins()
             && compared.insert((Rc::as_ptr(pins), names.policy.host().as_str()))
         {
             let missing = if pins.hold(case.at) { missing(&names, pins) } else { Vec::new() };
@@ -76,8 +103,13 @@ fn other_pins(case: &Case, config: &NetworkSecurityConfig) -> Vec<Found> {
             found.extend(texts.into_iter().map(|text| (config.place(pins.line), text)));
         }
     }
-    for domain in config.domains.iter().filter(|domain| domain.config.pins.is_some()) {
-        let text = other_names(case, config, domain);
+    for domain in config.domains.iter().filter(|domain| domain.config.pins().is_some()) {
+        let Some(host) = domain.host() else { continue };
+        let text = other_names(case, config, &host);
+        found.extend(text.map(|text| (config.place(domain.line), text)));
+    }
+    for domain in &config.domains {
+        let text = pins_taken_away(case, config, domain);
         found.extend(text.map(|text| (config.place(domain.line), text)));
     }
     found
@@ -115,12 +147,11 @@ fn surplus(case: &Case, names: &Names<'_>, pins: &Pins) -> Vec<String> {
 }
 
 /// Where a domain with pins and its entry are not about the same names.
-fn other_names(case: &Case, config: &NetworkSecurityConfig, domain: &Domain) -> Option<String> {
-    let host = &domain.host;
+fn other_names(case: &Case, config: &NetworkSecurityConfig, host: &HostName) -> Option<String> {
     let Some(policy) = entry(case, host) else {
         return Some(format!("{host} has pins, and none in the pin set: give it an entry there"));
     };
-    match (policy.include_subdomains(), config.below(host).pins.is_some()) {
+    match (policy.include_subdomains(), config.below(host).pins().is_some()) {
         (true, false) => Some(format!(
             "names below {host} have no pins, and some in the pin set: say \
              includeSubdomains=\"true\""
@@ -135,7 +166,7 @@ fn other_names(case: &Case, config: &NetworkSecurityConfig, domain: &Domain) -> 
 
 fn pins_end(case: &Case, config: &NetworkSecurityConfig) -> Vec<Found> {
     let mut found = BTreeMap::new();
-    for pins in config.domains.iter().filter_map(|domain| domain.config.pins.as_ref()) {
+    for pins in config.domains.iter().filter_map(|domain| domain.config.pins()) {
         let text = match &pins.expiration {
             None => "it has no expiration, and no update reaches it: an app that nobody updates \
                      refuses its servers once their keys are others"
@@ -177,8 +208,9 @@ fn users_authorities(case: &Case, config: &NetworkSecurityConfig) -> Vec<Found> 
 }
 
 fn overridden_pins(case: &Case, config: &NetworkSecurityConfig) -> Vec<Found> {
-    let overriding =
-        anchors(case, config, |names, anchor| anchor.overrides_pins && names.config.pins.is_some());
+    let overriding = anchors(case, config, |names, anchor| {
+        anchor.overrides_pins && names.config.pins().is_some()
+    });
     by_line(config, overriding, |names| {
         format!("{names}: under these authorities no pin of the config counts: remove overridePins")
     })
@@ -187,9 +219,10 @@ fn overridden_pins(case: &Case, config: &NetworkSecurityConfig) -> Vec<Found> {
 /// Android has the authorities of a device's management among those of its user.
 fn no_inspection(case: &Case, config: &NetworkSecurityConfig) -> Vec<Found> {
     let mut found = Vec::new();
-    for (i, authority) in case.document().inspection_authorities().iter().enumerate() {
+    for (i, authority) in case.authorities().iter().enumerate() {
         for host in authority.hosts.iter().filter(|host| entry(case, host).is_some()) {
-            let mut anchors = config.of(host).anchors.iter().flat_map(|anchors| anchors.iter());
+            let mut anchors =
+                config.of_host(host).anchors.iter().flat_map(|anchors| anchors.iter());
             // A resource may be the authority itself.
             if anchors.all(|anchor| anchor.source == "system") {
                 let text = format!(
@@ -205,8 +238,8 @@ fn no_inspection(case: &Case, config: &NetworkSecurityConfig) -> Vec<Found> {
 }
 
 fn is_inspected(case: &Case, names: &Names<'_>) -> bool {
-    let mut authorities = case.document().inspection_authorities().iter();
-    !names.below && authorities.any(|authority| authority.hosts.contains(names.host))
+    let mut authorities = case.authorities().iter();
+    !names.below && authorities.any(|authority| authority.hosts.contains(&names.host))
 }
 
 /// The authorities trusted for pinned names, as far as `wanted`, with their lines.

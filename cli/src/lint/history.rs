@@ -8,7 +8,7 @@ use pinfold_core::pin::{
 };
 use pinfold_core::pinset::{Document, Root};
 
-use super::case::{Case, PinSetFile};
+use super::case::{Case, Change};
 use super::{DAY, Found, Rule};
 
 /// How long a pin goes on counting after the last server should have left it.
@@ -22,8 +22,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn not_behind(case: &Case) -> Vec<Found> {
-    let Some(before) = case.before() else { return Vec::new() };
-    let (new, old) = (case.document(), &before.document);
+    let Some(Change { old, new, .. }) = case.change() else { return Vec::new() };
     let mut found = Vec::new();
     let root_epoch = case.root.as_ref().map_or_else(|| old.epoch(), Root::epoch);
     if new.epoch() != root_epoch {
@@ -59,8 +58,7 @@ fn not_behind(case: &Case) -> Vec<Found> {
 }
 
 fn weaker(case: &Case) -> Vec<Found> {
-    let Some(before) = case.before() else { return Vec::new() };
-    let (new, old) = (case.document(), &before.document);
+    let Some(Change { before, old, new }) = case.change() else { return Vec::new() };
     let mut found = Vec::new();
     let mut weaker = |place: String, what: String| {
         found.push((place, format!("{what}: make sure that it is meant, and say why")));
@@ -141,8 +139,7 @@ fn is_within(authority: &InspectionAuthority, known: &InspectionAuthority) -> bo
 
 /// Apps that have not updated yet know the old pins only, and servers may still present them.
 fn removed_too_early(case: &Case) -> Vec<Found> {
-    let Some(before) = case.before() else { return Vec::new() };
-    let (new, old) = (case.document(), &before.document);
+    let Some(Change { old, new, .. }) = case.change() else { return Vec::new() };
     let mut found = Vec::new();
     for policy in old.pins().hosts() {
         // Without pins nothing is refused; that is for another rule.
@@ -180,8 +177,7 @@ fn is_blocked(case: &Case, pin: &Pin) -> bool {
 }
 
 fn straight_to_enforce(case: &Case) -> Vec<Found> {
-    let Some(PinSetFile { document: old, .. }) = case.before() else { return Vec::new() };
-    let new = case.document();
+    let Some(Change { old, new, .. }) = case.change() else { return Vec::new() };
     let mut found = Vec::new();
     for policy in new.pins().hosts() {
         let host = policy.host();

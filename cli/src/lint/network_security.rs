@@ -1,27 +1,34 @@
 //! Android's Network Security Config, in what concerns pins: which part of it holds for a host.
 //!
-//! As <https://developer.android.com/privacy-and-security/security-config> has it, and where that is
-//! silent, `android.security.net.config` of the platform.
+//! Rule by rule as `XmlConfigSource`, `Pin`, `Domain` and `ApplicationConfig` of the platform
+//! (`android.security.net.config`) read what aapt2 has compiled: what they take is taken, what they
+//! throw for is a fault. `android/robolectric` runs the platform's own classes over the same files.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use pinfold_core::pin::{HostName, PinDigest};
 use roxmltree::{Document, Node};
 
+use super::android::{self, base64, boolean, day};
 use crate::failure::Failure;
-use crate::input;
+use crate::file::File;
+
+/// More than anybody mends before the next attempt.
+const MAX_FAULTS: usize = 32;
 
 /// What a file says.
 pub(super) struct NetworkSecurityConfig {
     pub(super) path: String,
     base: Rc<Config>,
     pub(super) domains: Vec<Domain>,
+    /// What Android throws for, with the line: the app ends at its first connection.
+    pub(super) faults: Vec<(u32, &'static str)>,
 }
 
 /// A `<domain>`, with the config around it.
 pub(super) struct Domain {
-    pub(super) host: HostName,
+    /// As Android compares it with the names of hosts.
+    pub(super) name: String,
     pub(super) subdomains: bool,
     pub(super) line: u32,
     pub(super) config: Rc<Config>,
@@ -29,12 +36,13 @@ pub(super) struct Domain {
 
 /// A `<domain-config>` or `<base-config>`, with what it inherits. None where nobody says anything:
 /// then the platform's defaults hold.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Config {
     /// Whether plain HTTP is permitted, and the line.
     pub(super) cleartext: Option<(bool, u32)>,
     pub(super) anchors: Option<Rc<Vec<Anchor>>>,
-    pub(super) pins: Option<Rc<Pins>>,
+    /// One without pins is as good as none, and takes the place of the outer one's all the same.
+    pin_set: Option<Rc<Pins>>,
 }
 
 /// A `<certificates>`.
@@ -46,6 +54,7 @@ pub(super) struct Anchor {
 }
 
 /// A `<pin-set>`.
+#[derive(Default)]
 pub(super) struct Pins {
     pub(super) digests: Vec<PinDigest>,
     /// The day from which they do not count any more, as it is written and in seconds since 1970.
@@ -53,43 +62,77 @@ pub(super) struct Pins {
     pub(super) line: u32,
 }
 
+impl Config {
+    /// The pins, if there are any.
+    pub(super) fn pins(&self) -> Option<&Rc<Pins>> {
+        self.pin_set.as_ref().filter(|pins| !pins.digests.is_empty())
+    }
+}
+
 impl Pins {
     /// Whether Android looks at them at all.
     pub(super) fn hold(&self, at: u64) -> bool {
-        !self.digests.is_empty() && self.expiration.as_ref().is_none_or(|(_, end)| *end >= at)
+        self.expiration.as_ref().is_none_or(|(_, end)| *end >= at)
+    }
+}
+
+impl Domain {
+    /// The host, where any can have the name: Android knows neither wildcards nor ports, compares
+    /// letter by letter, and asks for A-labels without a dot at the end.
+    pub(super) fn host(&self) -> Option<HostName> {
+        HostName::parse(&self.name).ok().filter(|host| host.as_str() == self.name)
     }
 }
 
 impl NetworkSecurityConfig {
     pub(super) fn read(path: &str) -> Result<Self, Failure> {
-        let bytes = input::read(path)?;
-        let text = std::str::from_utf8(&bytes).map_err(|e| Failure::input(path, e))?;
-        let document = Document::parse(text).map_err(|e| Failure::input(path, e))?;
-        let root = document.root_element();
-        if !root.has_tag_name("network-security-config") {
-            return Err(Failure::input(path, "not a <network-security-config>"));
+        let file = File::read(path)?;
+        let text = file.text();
+        let document = Document::parse(&text).map_err(|e| {
+            file.wrong_at(e.pos().row as usize, None, "not well-formed XML, or with a DTD")
+        })?;
+        if document.root_element().tag_name().name() != "network-security-config" {
+            return Err(file.wrong("not a <network-security-config>"));
         }
-        let reader = Reader { path };
-        let nothing = Config::default();
-        let base = children(root, "base-config").next();
-        let base = base.map(|node| reader.config(node, &nothing)).transpose()?;
+        let mut config = Self::of(document.root_element());
+        path.clone_into(&mut config.path);
+        Ok(config)
+    }
+
+    fn of(root: Node<'_, '_>) -> Self {
+        let mut reader = Reader::default();
+        // Wherever it stands, it is behind every domain.
+        let mut bases = children(root, "base-config");
+        let base = bases.next().map(|node| reader.config(node, &Config::default(), false));
         let base = Rc::new(base.unwrap_or_default());
-        // By document order, and so the outer ones first: a file may nest as deep as it likes.
-        let mut configs = HashMap::new();
-        let mut domains: Vec<Domain> = Vec::new();
-        for node in root.descendants().filter(|node| node.has_tag_name("domain-config")) {
-            let outer = node.parent().and_then(|outer| configs.get(&outer.id())).unwrap_or(&base);
-            let config = Rc::new(reader.config(node, outer)?);
-            configs.insert(node.id(), config.clone());
-            for node in children(node, "domain") {
-                let domain = reader.domain(node, config.clone())?;
-                if domains.iter().any(|known| known.host == domain.host) {
-                    return Err(reader.wrong(node, format!("{} is there twice", domain.host)));
-                }
-                domains.push(domain);
-            }
+        for node in bases {
+            reader.fault(node, "a second <base-config>");
         }
-        Ok(Self { path: path.to_owned(), base, domains })
+        for node in children(root, "debug-overrides").skip(1) {
+            reader.fault(node, "a second <debug-overrides>");
+        }
+        let mut open: Vec<_> = children(root, "domain-config").map(|n| (n, base.clone())).collect();
+        open.reverse();
+        // Without recursion: a file may nest as deep as it likes.
+        while let Some((node, outer)) = open.pop() {
+            let config = Rc::new(reader.config(node, &outer, true));
+            let mut domains = children(node, "domain").peekable();
+            if domains.peek().is_none() {
+                reader.fault(node, "a <domain-config> without a <domain>");
+            }
+            for domain in domains {
+                reader.domain(domain, &config);
+            }
+            let inner: Vec<_> = children(node, "domain-config").collect();
+            open.extend(inner.into_iter().rev().map(|node| (node, config.clone())));
+        }
+        let Reader { domains, mut faults } = reader;
+        faults.sort_unstable();
+        faults.truncate(MAX_FAULTS);
+        // To count lines takes as long as a file is.
+        let line = |at| root.document().text_pos_at(at).row;
+        let faults = faults.into_iter().map(|(at, what)| (line(at), what)).collect();
+        Self { path: String::new(), base, domains, faults }
     }
 
     /// The place of a finding.
@@ -98,101 +141,151 @@ impl NetworkSecurityConfig {
     }
 
     /// What holds for `host`: its own domain, else the longest that includes it.
-    pub(super) fn of(&self, host: &HostName) -> &Config {
-        let own = self.domains.iter().find(|domain| domain.host == *host);
+    pub(super) fn of_host(&self, host: &HostName) -> &Config {
+        let own = self.domains.iter().find(|domain| domain.name == host.as_str());
         own.map_or_else(|| self.of_name_below(host), |domain| &domain.config)
     }
 
     /// What holds for the names below `host` that have no domain of their own.
     pub(super) fn below(&self, host: &HostName) -> &Config {
-        let own = self.domains.iter().find(|domain| domain.host == *host && domain.subdomains);
+        let own = self.domains.iter().find(|d| d.name == host.as_str() && d.subdomains);
         own.map_or_else(|| self.of_name_below(host), |domain| &domain.config)
     }
 
     fn of_name_below(&self, host: &HostName) -> &Config {
         let above = |domain: &&Domain| {
-            let rest = host.as_str().strip_suffix(domain.host.as_str());
+            let rest = host.as_str().strip_suffix(domain.name.as_str());
             domain.subdomains && rest.is_some_and(|rest| rest.ends_with('.'))
         };
-        let longest = self.domains.iter().filter(above).max_by_key(|d| d.host.as_str().len());
+        let longest = self.domains.iter().filter(above).max_by_key(|domain| domain.name.len());
         longest.map_or(&self.base, |domain| &domain.config)
     }
 }
 
-struct Reader<'a> {
-    path: &'a str,
+/// What has been read so far.
+#[derive(Default)]
+struct Reader {
+    domains: Vec<Domain>,
+    /// Each with its place in the text.
+    faults: Vec<(usize, &'static str)>,
 }
 
-impl Reader<'_> {
-    fn config(&self, node: Node<'_, '_>, outer: &Config) -> Result<Config, Failure> {
-        let cleartext = node.attribute("cleartextTrafficPermitted");
-        // What is no boolean is permission, as by default.
-        let cleartext = cleartext.map(|text| (boolean(text) != Some(false), line(node)));
-        let anchors = children(node, "trust-anchors").next().map(anchors).map(Rc::new);
+impl Reader {
+    fn fault(&mut self, node: Node<'_, '_>, what: &'static str) {
+        self.faults.push((node.range().start, what));
+    }
+
+    fn config(&mut self, node: Node<'_, '_>, outer: &Config, is_domain: bool) -> Config {
+        let mut config = outer.clone();
+        if let Some(text) = node.attribute("cleartextTrafficPermitted") {
+            // What is no boolean is permission, as by default.
+            config.cleartext = Some((boolean(text).unwrap_or(true), line(node)));
+        }
+        let mut anchors = children(node, "trust-anchors");
+        if let Some(node) = anchors.next() {
+            config.anchors = Some(Rc::new(self.anchors(node)));
+        }
+        for node in anchors {
+            self.fault(node, "a second <trust-anchors>");
+        }
         let mut pin_sets = children(node, "pin-set");
-        let pins = pin_sets.next().map(|node| self.pins(node)).transpose()?;
-        if let Some(second) = pin_sets.next() {
-            return Err(self.wrong(second, "a second <pin-set>"));
+        if let Some(node) = pin_sets.next() {
+            if !is_domain {
+                self.fault(node, "a <pin-set> in a <base-config>");
+            }
+            config.pin_set = Some(Rc::new(self.pins(node)));
         }
-        if let Some(pins) = &pins
-            && node.has_tag_name("base-config")
-        {
-            let place = format!("{}:{}", self.path, pins.line);
-            return Err(Failure::input(place, "a <pin-set> is for a <domain-config> only"));
+        for node in pin_sets {
+            self.fault(node, "a second <pin-set>");
         }
-        Ok(Config {
-            cleartext: cleartext.or(outer.cleartext),
-            anchors: anchors.or_else(|| outer.anchors.clone()),
-            pins: pins.map(Rc::new).or_else(|| outer.pins.clone()),
-        })
+        if !is_domain {
+            for node in children(node, "domain") {
+                self.fault(node, "a <domain> in a <base-config>");
+            }
+            for node in children(node, "domain-config") {
+                self.fault(node, "a <domain-config> in a <base-config>");
+            }
+        }
+        config
     }
 
-    fn domain(&self, node: Node<'_, '_>, config: Rc<Config>) -> Result<Domain, Failure> {
-        let host = HostName::parse(text(node)).map_err(|e| self.wrong(node, e))?;
-        let subdomains = is_true(node, "includeSubdomains");
-        Ok(Domain { host, subdomains, line: line(node), config })
-    }
-
-    fn pins(&self, node: Node<'_, '_>) -> Result<Pins, Failure> {
-        let mut digests = Vec::new();
-        for pin in children(node, "pin") {
-            if pin.attribute("digest") != Some("SHA-256") {
-                return Err(self.wrong(pin, "Android knows pins with digest=\"SHA-256\" only"));
-            }
-            let digest = format!("sha256/{}", text(pin)).parse();
-            digests.push(digest.map_err(|e: String| self.wrong(pin, e))?);
-        }
-        let expiration = match node.attribute("expiration") {
-            Some(day) => {
-                let at = input::time(&format!("{day}T00:00:00Z"));
-                let at = at.ok_or_else(|| self.wrong(node, "expiration is no day YYYY-MM-DD"))?;
-                Some((day.to_owned(), at))
-            }
-            None => None,
+    fn domain(&mut self, node: Node<'_, '_>, config: &Rc<Config>) {
+        let Some(text) = self.text(node, "a <domain> without a name", "a child of <domain>") else {
+            return;
         };
-        Ok(Pins { digests, expiration, line: line(node) })
+        let name = android::trim(&text).to_lowercase();
+        if self.domains.iter().any(|known| known.name == name) {
+            return self.fault(node, "a <domain> for the second time");
+        }
+        let subdomains = is_true(node, "includeSubdomains");
+        self.domains.push(Domain { name, subdomains, line: line(node), config: config.clone() });
     }
 
-    fn wrong(&self, node: Node<'_, '_>, reason: impl ToString) -> Failure {
-        Failure::input(format!("{}:{}", self.path, line(node)), reason)
+    fn pins(&mut self, node: Node<'_, '_>) -> Pins {
+        let mut pins = Pins { line: line(node), ..Pins::default() };
+        if let Some(text) = node.attribute("expiration") {
+            match day(text) {
+                Some(at) => pins.expiration = Some((android::trim(text).to_owned(), at)),
+                None => self.fault(node, "an expiration that is no day YYYY-MM-DD"),
+            }
+        }
+        for pin in children(node, "pin") {
+            let digest = pin.attribute("digest").unwrap_or_default();
+            if !digest.eq_ignore_ascii_case("SHA-256") {
+                self.fault(pin, "a <pin> whose digest is not SHA-256");
+                continue;
+            }
+            let text = self.text(pin, "a <pin> without a digest", "a child of <pin>");
+            let Some(text) = text else { continue };
+            match base64(&text).map(<[u8; 32]>::try_from) {
+                Some(Ok(digest)) => {
+                    let digest = PinDigest::Spki(pinfold_core::SpkiSha256::new(digest));
+                    if !pins.digests.contains(&digest) {
+                        pins.digests.push(digest);
+                    }
+                }
+                Some(Err(_)) => self.fault(pin, "a <pin> that is not base64 of 32 bytes"),
+                None => self.fault(pin, "a <pin> that is not base64"),
+            }
+        }
+        pins
     }
-}
 
-fn anchors(node: Node<'_, '_>) -> Vec<Anchor> {
-    let anchor = |node: Node<'_, '_>| Anchor {
-        source: node.attribute("src").unwrap_or_default().to_owned(),
-        overrides_pins: is_true(node, "overridePins"),
-        line: line(node),
-    };
-    children(node, "certificates").map(anchor).collect()
-}
+    fn anchors(&mut self, node: Node<'_, '_>) -> Vec<Anchor> {
+        let mut anchors = Vec::new();
+        for node in children(node, "certificates") {
+            let source = node.attribute("src").unwrap_or_default();
+            let is_known = matches!(source, "system" | "user" | "wfa");
+            if !is_known && !source.trim_start().starts_with('@') {
+                self.fault(node, "<certificates> whose src is neither system, user nor a resource");
+                continue;
+            }
+            let source = source.to_owned();
+            let overrides_pins = is_true(node, "overridePins");
+            anchors.push(Anchor { source, overrides_pins, line: line(node) });
+        }
+        anchors
+    }
 
-/// As Android's resources have it.
-fn boolean(text: &str) -> Option<bool> {
-    match text {
-        "true" | "True" | "TRUE" => Some(true),
-        "false" | "False" | "FALSE" => Some(false),
-        _ => None,
+    /// The text of an element that has nothing else in it. aapt2 joins what comments part, and drops
+    /// what is only blank.
+    fn text(
+        &mut self,
+        node: Node<'_, '_>,
+        missing: &'static str,
+        child: &'static str,
+    ) -> Option<String> {
+        let text: String =
+            node.children().filter(Node::is_text).filter_map(|node| node.text()).collect();
+        if node.children().any(|node| node.is_element()) {
+            self.fault(node, child);
+            None
+        } else if text.trim().is_empty() {
+            self.fault(node, missing);
+            None
+        } else {
+            Some(text)
+        }
     }
 }
 
@@ -200,17 +293,73 @@ fn is_true(node: Node<'_, '_>, name: &str) -> bool {
     node.attribute(name).and_then(boolean) == Some(true)
 }
 
+/// By their local names, as Android looks at them.
 fn children<'a, 'i>(
     node: Node<'a, 'i>,
     name: &'static str,
 ) -> impl Iterator<Item = Node<'a, 'i>> + use<'a, 'i> {
-    node.children().filter(move |node| node.has_tag_name(name))
-}
-
-fn text<'a>(node: Node<'a, '_>) -> &'a str {
-    node.text().unwrap_or_default().trim()
+    node.children().filter(move |node| node.is_element() && node.tag_name().name() == name)
 }
 
 fn line(node: Node<'_, '_>) -> u32 {
     node.document().text_pos_at(node.range().start).row
+}
+
+#[cfg(test)]
+mod tests {
+    use pinfold_core::format_rfc3339_utc;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What is asked of each file, as `NetworkSecurityConfigTest` of Kotlin asks it of Android.
+    fn answers(xml: &str, hosts: &[Value]) -> Value {
+        let document = Document::parse(xml).unwrap_or_else(|e| panic!("{e}: {xml}"));
+        let config = NetworkSecurityConfig::of(document.root_element());
+        if !config.faults.is_empty() {
+            return json!("error");
+        }
+        let answer = |host: &Value| {
+            let host = HostName::parse(host.as_str().expect("text")).expect("a host");
+            let config = config.of_host(&host);
+            let pins = config.pins();
+            let mut digests: Vec<_> = pins
+                .map_or(&[][..], |pins| &pins.digests)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            digests.sort_unstable();
+            let end = pins.and_then(|pins| pins.expiration.as_ref());
+            let name = |anchor: &Anchor| {
+                let name = if anchor.source.starts_with('@') { "@" } else { &anchor.source };
+                format!("{name}{}", if anchor.overrides_pins { "!" } else { "" })
+            };
+            // The platform's default.
+            let mut anchors = vec!["system".to_owned()];
+            if let Some(own) = &config.anchors {
+                anchors = own.iter().map(name).collect();
+            }
+            anchors.sort_unstable();
+            json!({
+                "pins": digests,
+                "expiration": end.map(|(_, at)| format_rfc3339_utc(*at)),
+                "cleartext": config.cleartext.is_none_or(|(permitted, _)| permitted),
+                "anchors": anchors,
+            })
+        };
+        hosts.iter().map(answer).collect()
+    }
+
+    #[test]
+    fn files_are_read_as_android_reads_them() {
+        let table = include_str!("../../tests/data/network-security-configs.json");
+        let table: Value = serde_json::from_str(table).expect("JSON");
+        let hosts = table["hosts"].as_array().expect("a list");
+        let cases = table["cases"].as_array().expect("a list");
+        assert!(cases.len() >= 200, "{}", cases.len());
+        for case in cases {
+            let xml = case["xml"].as_str().expect("text");
+            assert_eq!(answers(xml, hosts), case["android"], "{xml}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use pinfold_core::format_rfc3339_utc;
 use pinfold_core::pin::is_public_root;
 use pinfold_core::pin::{HostName, Mode};
+use pinfold_core::pinset::Document;
 use pinfold_core::verify::check_certificate;
 use serde_json::Value;
 
@@ -25,6 +26,9 @@ const MIN_LEFT: u64 = 14 * DAY;
 /// Every device downloads it.
 const MAX_BUNDLE: usize = 64 * 1024;
 
+/// What has ended; `publish` lets it pass where it is told to.
+pub(crate) const ENDED: &str = "E13";
+
 pub(super) const RULES: &[Rule] = &[
     ("E04", update_host_enforced),
     ("E07", issued_in_the_future),
@@ -32,6 +36,7 @@ pub(super) const RULES: &[Rule] = &[
     ("W08", root_ends_within_a_year),
     ("E10", weak_certificate),
     ("E11", inspection_too_wide),
+    (ENDED, ended),
     ("W28", ends_soon),
     ("W29", large),
     ("W30", one_source_of_updates),
@@ -41,7 +46,7 @@ fn update_host_enforced(case: &Case) -> Vec<Found> {
     let mut found = BTreeSet::new();
     for (place, hosts) in case.channels() {
         for host in hosts {
-            let Some(policy) = case.document().pins().policy(&host) else { continue };
+            let Some(policy) = case.pinset.pins.policy(&host) else { continue };
             if policy.mode() == Mode::Enforce {
                 let entry = policy.host();
                 let text = format!(
@@ -56,7 +61,7 @@ fn update_host_enforced(case: &Case) -> Vec<Found> {
 }
 
 fn issued_in_the_future(case: &Case) -> Vec<Found> {
-    let issued = case.document().issued();
+    let Some(issued) = case.document().map(Document::issued) else { return Vec::new() };
     if issued <= case.at + SKEW {
         return Vec::new();
     }
@@ -113,7 +118,7 @@ fn weak_certificate(case: &Case) -> Vec<Found> {
 
 fn inspection_too_wide(case: &Case) -> Vec<Found> {
     let mut found = Vec::new();
-    for (i, authority) in case.document().inspection_authorities().iter().enumerate() {
+    for (i, authority) in case.authorities().iter().enumerate() {
         if is_public_root(&authority.spki) {
             let text = "an authority of the public web, which may issue for anybody: name the \
                         organisation's own";
@@ -127,21 +132,42 @@ fn inspection_too_wide(case: &Case) -> Vec<Found> {
     found
 }
 
+fn ended(case: &Case) -> Vec<Found> {
+    let grace = case.document().map_or(0, Document::grace);
+    let over = |(place, at): (String, u64)| {
+        let day = format_rfc3339_utc(at);
+        let text = if at.saturating_add(grace) <= case.at {
+            format!("it has lapsed: its end was {day}, and no pin counts any more: sign a new one")
+        } else {
+            format!("it has expired on {day}, and clients look in vain for a newer one: sign that")
+        };
+        (at <= case.at).then_some((place, text))
+    };
+    ends(case).into_iter().filter_map(over).collect()
+}
+
 fn ends_soon(case: &Case) -> Vec<Found> {
-    let soon = |place: String, at: u64| {
+    let soon = |(place, at): (String, u64)| {
         let text = format!(
             "{} is less than 14 days away: issue it for longer, or device after device goes \
              without",
             format_rfc3339_utc(at),
         );
-        (at < case.at + MIN_LEFT).then_some((place, text))
+        (case.at < at && at < case.at + MIN_LEFT).then_some((place, text))
     };
+    ends(case).into_iter().filter_map(soon).collect()
+}
+
+/// When the whole ends, and entries of it.
+fn ends(case: &Case) -> Vec<(String, u64)> {
     let document = case.document();
-    let hosts = document.pins().hosts().iter().enumerate().filter_map(|(i, policy)| {
-        let end = document.rules(policy.host())?.expires?;
-        soon(format!("hosts[{i}].expires"), end)
+    let hosts = case.pinset.pins.hosts().iter().enumerate().filter_map(|(i, policy)| {
+        let rules = document.and_then(|document| document.rules(policy.host()));
+        let end = rules.map_or_else(|| policy.expires(), |rules| rules.expires)?;
+        Some((format!("hosts[{i}].expires"), end))
     });
-    soon("expires".into(), document.expires()).into_iter().chain(hosts).collect()
+    let whole = document.map(|document| ("expires".to_owned(), document.expires()));
+    whole.into_iter().chain(hosts).collect()
 }
 
 fn large(case: &Case) -> Vec<Found> {

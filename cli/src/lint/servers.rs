@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 use pinfold_core::pin::{
     CertSha256, Decision, HostName, HostPolicy, Mode, Pin, PinAt, PinDigest, PinState, SpkiSha256,
 };
-use pinfold_core::pinset::Document;
 use pinfold_core::verify::CertificateIdentity;
-use pinfold_core::{Client, Explanation, Roots};
+use pinfold_core::{Client, Explanation, PinSet, Roots};
 
 use super::DAY;
 use crate::failure::Failure;
@@ -45,22 +44,22 @@ pub(super) const RULES: &[LiveRule] =
 
 /// Asks the servers of every entry that enforces: those that are named, else the entry's host.
 pub(super) fn ask<'a>(
-    document: &'a Document,
+    pins: &'a PinSet,
     named: &[Named],
     roots: Roots,
     at: u64,
 ) -> Result<Vec<Entry<'a>>, Failure> {
-    let client = Client::builder(document.pins().clone()).roots(roots).build()?;
+    let client = Client::builder(pins.clone()).roots(roots).build()?;
     let mut known = Vec::new();
     for (host, port, address) in named {
         let host = HostName::parse(host).map_err(|e| Failure::input("--connect", e))?;
-        let policy = document.pins().policy(&host);
+        let policy = pins.policy(&host);
         let policy =
             policy.ok_or_else(|| Failure::input("--connect", format!("no entry covers {host}")))?;
         known.push((policy, host, *port, *address));
     }
     let mut entries = Vec::new();
-    for (index, policy) in document.pins().hosts().iter().enumerate() {
+    for (index, policy) in pins.hosts().iter().enumerate() {
         if policy.mode() != Mode::Enforce {
             continue;
         }

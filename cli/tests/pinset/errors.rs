@@ -13,7 +13,7 @@ fn what_no_client_would_read_is_not_signed() {
         value.to_string()
     };
     for (text, reason) in [
-        ("no JSON".to_owned(), "p.json: expected"),
+        ("no JSON".to_owned(), "p.json:1: not JSON"),
         ("[]".to_owned(), "p.json"),
         (edited(&|v| v["version"] = json!(0)), "malformed: version"),
         (edited(&|v| v["version"] = json!(1_u64 << 53)), "malformed"),
@@ -88,7 +88,9 @@ fn unusable_input_is_exit_2_and_says_where() {
         ([&["sign", "--in", "p.json"], &payload[5..]].concat(), "--type"),
         ([&payload[..], &["-o", "root-1.json"]].concat(), "root-1.json"),
         (vec!["tbs", "p.json"], "--type"),
-        (vec!["tbs", "bundle.json"], "--type"),
+        (vec!["tbs", "bundle.json"], "a bundle where one document belongs"),
+        (vec!["tbs", "app-1.json"], "an embedded file where one document belongs"),
+        (vec!["tbs", "p.json"], "--type"),
         ([&init[..], &pin, &["--threshold", "2"]].concat(), "2 of 1"),
         ([&init[..], &pin, &["--threshold", "0"]].concat(), "threshold"),
         (
@@ -120,8 +122,8 @@ fn unusable_input_is_exit_2_and_says_where() {
         ([&embed[..], &[url], &signed, &["--audience", "ios:other"]].concat(), "audience"),
         ([&embed[..], &[url], &signed, &app, &["--built", "now"]].concat(), "--built"),
         ([&verify[..], &["none.json"]].concat(), "none.json"),
-        ([&verify[..], &["text"]].concat(), "malformed"),
-        ([&verify[..], &["app-1.json"]].concat(), "bundle: missing"),
+        ([&verify[..], &["text"]].concat(), "not JSON"),
+        ([&verify[..], &["app-1.json"]].concat(), "not a bundle"),
         ([&verify[..], &["bundle.json", "--at", "now"]].concat(), "--at"),
         (vec!["verify", "--embedded", "bundle.json", "--bundle", "bundle.json"], "embedded"),
         (vec!["verify", "--bundle", "bundle.json"], "--embedded"),
@@ -165,9 +167,14 @@ fn output_that_cannot_be_written_is_exit_3() {
             &signed[..],
         ]
         .concat(),
-        ["publish", "--embedded", "app-1.json", "--bundle", "bundle.json", "--to", "none"].to_vec(),
+        ["publish", "--embedded", "app-1.json", "--bundle", "bundle.json", "--to", "bundle.json"]
+            .to_vec(),
     ] {
-        let place = if arguments[1] == "rotate" { arguments[4] } else { "none" };
+        let place = match arguments[1] {
+            "rotate" => arguments[4],
+            "--embedded" => "bundle.json",
+            _ => "none",
+        };
         assert!(desk.fails(3, &arguments).contains(place), "{arguments:?}");
     }
 }

@@ -402,7 +402,7 @@ fn what_no_client_reads_is_told_as_that() {
     desk.write("other.json", document.to_string());
     let text = desk.fails(2, &["lint", "other.json", "--root", "root-1.json"]);
     assert!(text.contains("the root does not allow"), "{text}");
-    for file in ["root-1.json", "app-1.json", "none.json"] {
+    for file in ["root-1.json", "root-1.json.pub", "none.json"] {
         desk.fails(2, &["lint", file]);
     }
     desk.fails(2, &["lint", "other.json", "--against", "app-1.json"]);
@@ -430,10 +430,18 @@ fn publishing_refuses_what_has_to_be_repaired_and_warns_of_the_rest() {
     assert_eq!(value["published"], false);
     assert!(value["reason"].as_str().is_some_and(|reason| reason.starts_with("E07")), "{value:#}");
     assert!(!desk.path("site/bundle.json").exists());
+    // What has expired, or lapsed, is published only for whoever says so.
+    for at in ["2027-01-09T00:00:00Z", "2028-06-01T00:00:00Z"] {
+        let output = publish("bundle-1.json", &["--at", at]);
+        assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+        assert!(words(&output).contains("error: E13"), "{}", words(&output));
+        assert!(!desk.path("site/bundle.json").exists());
+    }
     // As late as that the root is about to end: an emergency must get out all the same.
-    let output = publish("bundle-1.json", &["--at", "2028-06-01T00:00:00Z"]);
+    let output = publish("bundle-1.json", &["--at", "2028-06-01T00:00:00Z", "--even-lapsed"]);
     assert!(output.status.success(), "{}", words(&output));
     assert!(words(&output).contains("warning: E08"), "{}", words(&output));
+    assert!(words(&output).contains("warning: E13"), "{}", words(&output));
     let output = publish("bundle-1.json", &["--at", AT]);
     assert!(output.status.success(), "{}", words(&output));
     assert!(words(&output).contains("warning: W30"), "{}", words(&output));

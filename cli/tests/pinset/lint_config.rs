@@ -16,7 +16,7 @@ const PINS: &str = "<pin digest=\"SHA-256\">A</pin> <pin digest=\"SHA-256\">B</p
 fn found(desk: &Desk, document: &Value, config: &str) -> Vec<String> {
     let config = config.replace("PINS", PINS);
     let config = [("A", A), ("B", B), ("C", C)].iter().fold(config, |text, (name, key)| {
-        text.replace(&format!("SHA-256\">{name}<"), &format!("SHA-256\">{key}<"))
+        text.replace(&format!("-256\">{name}<"), &format!("-256\">{key}<"))
     });
     let config = format!("<network-security-config>{config}</network-security-config>");
     desk.write("n.xml", config);
@@ -220,27 +220,98 @@ fn who_may_inspect_can() {
 }
 
 #[test]
+fn what_android_throws_for_is_an_error() {
+    let desk = Desk::after_the_ceremony("lint-config-faults");
+    let base = pinset(2, 0);
+    let twice = "<domain>a.example</domain><domain>A.example</domain>";
+    let good = format!("<domain>a.example</domain><pin-set>{PINS}</pin-set>");
+    for (config, line) in [
+        (domain(twice), 3),
+        (domain("<domain></domain>"), 3),
+        (domain("<domain> </domain>"), 3),
+        (domain("<domain>a.example<pin-set/></domain>"), 3),
+        (domain("<pin-set><pin digest=\"SHA-1\">x</pin></pin-set>"), 3),
+        (domain("<pin-set><pin>x</pin></pin-set>"), 3),
+        (domain("<pin-set><pin digest=\"SHA-256\">x</pin></pin-set>"), 3),
+        (domain("<pin-set><pin digest=\"SHA-256\"/></pin-set>"), 3),
+        (domain("<pin-set><pin digest=\"SHA-256\">A<b/></pin></pin-set>"), 3),
+        (domain("<pin-set expiration=\"soon\"/>"), 3),
+        (domain("<pin-set expiration=\"2027-02-30\"/>"), 3),
+        (domain("<pin-set/><pin-set/>"), 3),
+        (domain("<trust-anchors/><trust-anchors/>"), 3),
+        (domain("<trust-anchors><certificates/></trust-anchors>"), 3),
+        (domain("<trust-anchors><certificates src=\"all\"/></trust-anchors>"), 3),
+        (domain("<domain-config/>"), 3),
+        (domain("<domain-config><domain>api.example.com</domain></domain-config>"), 3),
+        ("<domain-config cleartextTrafficPermitted=\"true\"/>".to_owned(), 1),
+        (format!("<domain-config>{good}</domain-config><domain-config>{good}</domain-config>"), 1),
+        ("<base-config><domain>a.example</domain></base-config>".to_owned(), 1),
+        ("<base-config><pin-set/></base-config>".to_owned(), 1),
+        (format!("<base-config><domain-config>{good}</domain-config></base-config>"), 1),
+        ("<base-config/><base-config/>".to_owned(), 1),
+        ("<debug-overrides/><debug-overrides/>".to_owned(), 1),
+    ] {
+        assert_eq!(found(&desk, &base, &config), [format!("E14 n.xml:{line}")], "{config}");
+    }
+}
+
+#[test]
+fn what_android_takes_is_taken() {
+    let desk = Desk::after_the_ceremony("lint-config-generous");
+    let base = pinset(2, 0);
+    let nothing: [&str; 0] = [];
+    for config in [
+        pins(PINS).replace("SHA-256", "sha-256"),
+        pins(PINS).replace("SHA-256", "Sha-256"),
+        pins(PINS).replace("2027-11-21", "2027-9-3"),
+        pins(PINS).replace("2027-11-21", " 2027-11-21T00:00:00Z"),
+        pins(PINS).replace("A</pin>", &format!("\n {A} \t</pin>")),
+        pins(PINS).replace("A</pin>", &format!("<!-- 2026 -->{A}</pin>")),
+        pins(
+            "<pin digest=\"SHA-256\">YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg</pin>\
+              <pin digest=\"SHA-256\">B</pin>",
+        ),
+        pins(&format!("{PINS}<other><pin-set/></other>")),
+        domain("<pin-set/>"),
+        "<domain-config><domain>cdn.example.org</domain><pin-set></pin-set></domain-config>".into(),
+        "<other><domain-config/></other>".into(),
+    ] {
+        assert_eq!(found(&desk, &base, &config), nothing, "{config}");
+    }
+    // Taken, and never of any use.
+    for name in [
+        "*.example.com",
+        "https://api.example.com",
+        "api.example.com:443",
+        "api.example.com/v1",
+        "api.example.com.",
+        "b\u{fc}cher.example",
+    ] {
+        let config = format!("<domain-config>\n<domain>{name}</domain>\n</domain-config>");
+        assert_eq!(found(&desk, &base, &config), ["W36 n.xml:2"], "{config}");
+    }
+    // Below a name with pins, an empty one takes them away.
+    let mut below = base;
+    below["hosts"][0]["include_subdomains"] = json!(true);
+    let config = format!(
+        "<domain-config>\n<domain includeSubdomains=\"true\">api.example.com</domain>\n\
+         <pin-set expiration=\"2027-11-21\">{PINS}</pin-set>\n<domain-config>\n\
+         <domain>static.api.example.com</domain>\n<pin-set/></domain-config></domain-config>"
+    );
+    assert_eq!(found(&desk, &below, &config), ["W31 n.xml:5"]);
+}
+
+#[test]
 fn a_config_that_android_would_not_read_is_no_input() {
     let desk = Desk::after_the_ceremony("lint-config-input");
     desk.write("p.json", pinset(2, 0).to_string());
-    let twice = "<domain>a.example</domain><domain>A.example</domain>";
     for (config, place) in [
         ("", "n.xml"),
-        ("<network-security-config>", "n.xml"),
+        ("<network-security-config>", "n.xml:1: not well-formed"),
         ("<resources/>", "n.xml: not a <network-security-config>"),
-        (&*domain(twice), "n.xml:3"),
-        (&*domain("<domain></domain>"), "n.xml:3"),
-        (&*domain("<pin-set><pin digest=\"SHA-1\">x</pin></pin-set>"), "n.xml:3"),
-        (&*domain("<pin-set><pin digest=\"SHA-256\">x</pin></pin-set>"), "n.xml:3"),
-        (&*domain("<pin-set expiration=\"soon\"/>"), "n.xml:3"),
-        (&*domain("<pin-set/><pin-set/>"), "n.xml:3: a second"),
-        ("<!DOCTYPE x [<!ENTITY e \"e\">]><network-security-config/>", "n.xml"),
+        ("<!DOCTYPE x [<!ENTITY e \"e\">]><network-security-config/>", "n.xml:1: not well-formed"),
     ] {
-        let config = match config.starts_with("<domain-config>\n") {
-            true => format!("<network-security-config>{config}</network-security-config>"),
-            false => config.to_owned(),
-        };
-        desk.write("n.xml", &config);
+        desk.write("n.xml", config);
         let text = desk.fails(2, &["lint", "p.json", "--network-security-config", "n.xml"]);
         assert!(text.contains(place), "{text}");
     }

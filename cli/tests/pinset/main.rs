@@ -1,6 +1,7 @@
 //! Signed pin sets from the keys to the published file, as their owners make them.
 
 mod ceremony;
+mod documented;
 mod errors;
 mod lint;
 mod lint_config;

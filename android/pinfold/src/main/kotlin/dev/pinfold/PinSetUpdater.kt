@@ -18,7 +18,7 @@ import dev.pinfold.internal.PinSetUpdater as FfiUpdater
  * called from any thread.
  *
  * ```
- * val updater = PinSetUpdater(assets.open("embedded.json").use { it.readBytes() }) {
+ * val updater = PinSetUpdater(assets.open("pinfold.json").use { it.readBytes() }) {
  *     directory = context.noBackupFilesDir.resolve("pinfold")
  *     onEvent = { event -> log("pins: $event") }
  * }

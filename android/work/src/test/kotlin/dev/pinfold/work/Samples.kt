@@ -27,7 +27,7 @@ class BankApp :
     Application(),
     PinSetUpdaterOwner {
     override val pinSetUpdater by lazy {
-        PinSetUpdater(assets.open("embedded.json").use { it.readBytes() }) {
+        PinSetUpdater(assets.open("pinfold.json").use { it.readBytes() }) {
             directory = noBackupFilesDir.resolve("pinfold")
         }
     }
