@@ -4,7 +4,10 @@ import dev.pinfold.internal.Client
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.suspendCancellableCoroutine
 import kotlin.time.Clock
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Instant
+import kotlin.time.TimeSource
 
 /**
  * Sends requests over connections whose certificate the pin set allows.
@@ -20,6 +23,7 @@ import kotlin.time.Instant
  */
 public class PinnedClient private constructor(
     private val client: Client,
+    private val timeout: Duration,
 ) : AutoCloseable {
     private val id = client.id().toLong()
     private var isClosed = false
@@ -41,10 +45,8 @@ public class PinnedClient private constructor(
         pins: PinSet,
         configure: ClientConfig.() -> Unit = {},
     ) : this(
-        ClientConfig().apply(configure).let { config ->
-            checkNotMainThread(MAKING)
-            translated { Client(pins.native, config.settings(), config.trust()) }
-        },
+        ClientConfig().apply(configure),
+        { translated { Client(pins.native, it.settings(), it.trust()) } },
     )
 
     /**
@@ -61,10 +63,19 @@ public class PinnedClient private constructor(
         updater: PinSetUpdater,
         configure: ClientConfig.() -> Unit = {},
     ) : this(
-        ClientConfig().apply { systemTrust = updater.systemTrust }.apply(configure).let { config ->
+        ClientConfig().apply { systemTrust = updater.systemTrust }.apply(configure),
+        { config -> updater.attach { Client.updated(it, config.settings(), config.trust()) } },
+    )
+
+    private constructor(
+        config: ClientConfig,
+        make: (ClientConfig) -> Client,
+    ) : this(
+        config.let {
             checkNotMainThread(MAKING)
-            updater.attach { Client.updated(it, config.settings(), config.trust()) }
+            make(it)
         },
+        config.timeout,
     )
 
     /**
@@ -75,11 +86,37 @@ public class PinnedClient private constructor(
      */
     @Throws(PinfoldException::class, CancellationException::class)
     public suspend fun send(request: Request): Response =
+        // Two calls in the last place, so that neither costs a state of its own.
+        if (CallThreads.tryReserve()) {
+            send(request, request.timeout)
+        } else {
+            sendLater(request)
+        }
+
+    /** On the thread that was reserved, with what is left of the timeout. */
+    private suspend fun send(
+        request: Request,
+        timeout: Duration?,
+    ): Response =
         suspendCancellableCoroutine { continuation ->
             val call = NativeCall(client, id)
             continuation.invokeOnCancellation { call.cancel() }
-            call.enqueue(request, continuation)
+            call.enqueue(request, timeout, continuation)
         }
+
+    /** Once there is a thread, within the timeout. */
+    private suspend fun sendLater(request: Request): Response {
+        val timeout = request.timeout ?: timeout
+        val begun = TimeSource.Monotonic.markNow()
+        if (!CallThreads.reserve(timeout)) {
+            throw PinfoldException.Timeout(
+                "no thread within $timeout: ${CallThreads.MAX} requests are on their way",
+                request.url.host(),
+                PinfoldException.Timeout.Phase.TOTAL,
+            )
+        }
+        return send(request, (timeout - begun.elapsedNow()).coerceAtLeast(1.milliseconds))
+    }
 
     /**
      * Sends a request on the calling thread, which must not be a main thread. Interrupting the
