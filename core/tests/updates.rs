@@ -10,7 +10,7 @@ use pinfold_core::pin::{HostName, Mode};
 use pinfold_core::update::{
     PinSetUpdater, PinSetUpdaterBuilder, Refreshed, UpdateError, UpdateEvent,
 };
-use pinfold_core::{CancelToken, Client, Error, Method, Request, Roots};
+use pinfold_core::{CancelToken, Client, Clock, Error, Method, Request, Roots};
 use pinfold_testkit::{Event, Owner, Testkit};
 use serde_json::{Value, json};
 
@@ -303,6 +303,37 @@ fn a_lapsed_pin_set_leaves_the_decision_to_trust_or_to_the_apps_consent() {
         publish(&kit, bundle);
         assert_eq!(updater.refresh(), Ok(Refreshed::Updated));
         client_of(&kit, &updater, "backend").get(&url("/")).expect("healed");
+    }
+}
+
+/// It is not enough that no new handshake succeeds.
+#[test]
+fn what_was_open_or_could_be_resumed_does_not_outlive_a_lapse_that_blocks() {
+    for path in ["/", "/until-close/5"] {
+        let kit = kit();
+        let mut payload = Owner::payload(kit.pki(), 1, &["backend"]);
+        payload["expires"] = json!(Owner::time(10));
+        payload["grace_days"] = json!(1);
+        payload["hosts"][0]["on_lapse"] = json!("block");
+        let mut embedded = kit.owner().embedded(&payload);
+        embedded["allow_block"] = json!(true);
+        publish(&kit, b"gone".to_vec());
+        let updater = updater(&kit, &embedded, None);
+        let hands = Hands::new();
+        let roots = ["root", "other_root"].map(|name| kit.pki().certificate(name).to_vec());
+        let client = Client::builder_with(&updater)
+            .roots(Roots::Only(roots.into()))
+            .connect_to(HOST, 443, kit.server("backend").addr())
+            .clock(hands.clone())
+            .build()
+            .expect("good settings");
+        client.get(&url(path)).expect("fresh");
+        hands.set_wall(hands.wall() + 10 * 86_400);
+        client.get(&url(path)).expect("stale, and in force");
+        hands.set_wall(hands.wall() + 2 * 86_400);
+        let error = client.get(&url(path)).expect_err("lapsed");
+        assert_eq!(error.code(), "pin_set_lapsed", "{path}");
+        assert_eq!(requests(kit.server("backend")), 2, "{path}");
     }
 }
 
