@@ -4,7 +4,7 @@ buildscript {
         mavenCentral()
     }
     dependencies {
-        // The Android plugin brings Kotlin 2.2, which cannot read a library of Kotlin 2.4.
+        // The Android plugin brings Kotlin 2.2, to which kotlin.time.Instant is not stable yet.
         classpath("org.jetbrains.kotlin:kotlin-gradle-plugin:2.4.21")
     }
 }

@@ -26,7 +26,7 @@ pub use failure::{Failure, PinfoldFailure, error_codes};
 pub use interception::{Evidence, Interception, interception_kinds};
 pub use network::{ConnectTo, Roots};
 pub use pins::{HostSpec, Mode, PinAt, PinSet, PinSetSpec, PinSpec, PinState, Trust};
-pub use request::{Header, Pinning, RequestHead, Response, ResponseHead};
+pub use request::{Header, Pinning, RequestHead, Response, ResponseHead, body_text};
 pub use trust::{PlatformTrust, TrustFailure, TrustedPath};
 pub use updates::{
     Freshness, ListenerFailure, ManagedConfiguration, PinSetFailure, PinSetOrder, PinSetStatus,

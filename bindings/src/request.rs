@@ -101,6 +101,12 @@ pub enum Pinning {
     NotPinned,
 }
 
+/// The text of a body with this `Content-Type`.
+#[uniffi::export]
+pub fn body_text(body: &[u8], content_type: Option<String>) -> String {
+    pinfold_core::client::text(body, content_type.as_deref()).into_owned()
+}
+
 /// One request, whole.
 pub(crate) fn execute(
     client: &pinfold_core::Client,
@@ -126,9 +132,9 @@ fn request(head: RequestHead, body: Vec<u8>) -> Result<Request, Error> {
     let mut request = Request::new(head.method.parse::<Method>()?, &head.url)?;
     for header in &head.headers {
         request = if header.sensitive {
-            request.sensitive_header(&header.name, &header.value)?
+            request.add_sensitive_header(&header.name, &header.value)?
         } else {
-            request.header(&header.name, &header.value)?
+            request.add_header(&header.name, &header.value)?
         };
     }
     if let Some(ms) = head.timeout_ms {

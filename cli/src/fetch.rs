@@ -163,7 +163,7 @@ fn request(arguments: &Arguments) -> Result<Request, Failure> {
             field: "-H".into(),
             reason: "a header is written NAME: VALUE".into(),
         })?;
-        request = request.header(name.trim(), value.trim())?;
+        request = request.add_header(name.trim(), value.trim())?;
     }
     match body {
         Some(body) => Ok(request.body(body)?),

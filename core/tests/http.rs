@@ -221,10 +221,15 @@ fn what_is_not_http_is_an_invalid_response() {
 }
 
 #[test]
-fn header_values_that_are_not_utf8_are_read_as_latin1() {
+fn header_values_are_read_as_utf8_and_the_body_by_its_charset() {
     let kit = kit();
-    let response = pinned_client(&kit).get(&url("/latin1")).expect("pinned");
-    assert_eq!(response.header("x-latin1"), Some("café"));
+    let head = b"HTTP/1.1 200 OK\r\nX-Utf8: caf\xc3\xa9\r\nX-Other: caf\xe9\r\n";
+    let rest = b"Content-Type: text/plain; charset=iso-8859-1\r\nContent-Length: 1\r\n\r\n\xfc";
+    let hex = [&head[..], rest].concat().iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let response = pinned_client(&kit).get(&url(&format!("/hex/{hex}"))).expect("pinned");
+    assert_eq!(response.header("x-utf8"), Some("café"));
+    assert_eq!(response.header("x-other"), Some("caf\u{fffd}"));
+    assert_eq!(response.text(), "ü");
 }
 
 #[test]

@@ -105,6 +105,23 @@ fn a_rotated_key_heals_within_one_request_of_any_method() {
 }
 
 #[test]
+fn an_explanation_looks_for_a_newer_pin_set_as_a_request_does() {
+    let kit = kit();
+    let client = client_of(&kit, &updater(&kit, &embedded(&kit, 1, "backend"), None), "rotated");
+    let chain = ["rotated", "intermediate"].map(|it| kit.pki().certificate(it).to_vec());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.expect("after 1970").as_secs();
+    // What a trusted certificate without a pin looks for: a stranger's is no reason.
+    let stranger = [kit.pki().certificate("impostor").to_vec()];
+    assert!(client.explain(HOST, &stranger, now).expect("a host").error.is_some());
+    assert_eq!(fetches(&kit), 0);
+
+    publish(&kit, bundle(&kit, 2, "rotated"));
+    let told = client.explain(HOST, &chain, now).expect("a host");
+    assert_eq!((told.error, fetches(&kit)), (None, 1));
+}
+
+#[test]
 fn a_thousand_mismatches_at_once_make_one_fetch() {
     let kit = kit();
     // With a store: a disk takes its time.

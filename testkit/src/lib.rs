@@ -84,7 +84,7 @@
 //! | `/bad-status` | the status `2x0`, closes |
 //! | `/bad-header`, `/nul-header` | a field name with a space; a field value with a NUL, closes |
 //! | `/bad-length` | two different `Content-Length`, closes |
-//! | `/latin1` | `X-Latin1: café` in ISO 8859-1 |
+//! | `/hex/BYTES` | these bytes, head and all |
 //!
 //! A path given to [`Server::publish`] answers with that body, its SHA-256 as `ETag`, or 304.
 //!

@@ -173,10 +173,7 @@ fn route(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {
         ["bad-header"] => bad(to, b"HTTP/1.1 200 OK\r\nX Bad: value\r\nContent-Length: 2\r\n"),
         ["nul-header"] => bad(to, b"HTTP/1.1 200 OK\r\nX-Bad: a\0b\r\nContent-Length: 2\r\n"),
         ["bad-length"] => bad(to, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 5\r\n"),
-        ["latin1"] => {
-            send(to, b"HTTP/1.1 200 OK\r\nX-Latin1: caf\xe9\r\nContent-Length: 2\r\n\r\nok")?;
-            Ok(Ending::KeepAlive)
-        }
+        ["hex", answer] => send(to, &unhex(answer)?).map(|()| Ending::KeepAlive),
         _ => reply(request, to, &Response::new(404, "no such path")),
     }
 }
@@ -316,6 +313,13 @@ fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
 /// `count` letters, the alphabet over and over.
 fn letters(count: usize) -> Vec<u8> {
     (b'a'..=b'z').cycle().take(count).collect()
+}
+
+/// Part of a path, as [`number`] is.
+fn unhex(text: &str) -> io::Result<Vec<u8>> {
+    let byte = |i| u8::from_str_radix(text.get(i..i + 2).unwrap_or_default(), 16);
+    let bytes = (0..text.len()).step_by(2).map(byte).collect::<Result<_, _>>();
+    bytes.map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))
 }
 
 /// Part of a path. The client gets the error: no other is `InvalidInput`.

@@ -26,7 +26,11 @@ fn one_connection_serves_many_requests() {
     assert!(
         head.starts_with("HTTP/1.1 307 ") && head.contains("Location: https://a.test/?b=1\r\n")
     );
-    assert!(get(&mut stream, "/latin1").expect("an answer").0.contains("caf\u{e9}"));
+    let answer = "/hex/485454502f312e3120323030204f4b0d0a582d413a20e90d0a436f6e74656e742d4c656e6774683a20310d0a0d0afc";
+    let (head, body) = get(&mut stream, answer).expect("an answer");
+    assert!(head.contains("X-A: \u{e9}"), "{head}");
+    assert_eq!(body, b"\xfc");
+    assert!(get(&mut stream, "/hex/0g").expect("an answer").0.starts_with("HTTP/1.1 400 "));
     assert!(get(&mut stream, "/nowhere").expect("an answer").0.starts_with("HTTP/1.1 404 "));
 
     assert!(get(&mut stream, "/bytes/many").expect("an answer").0.starts_with("HTTP/1.1 400 "));

@@ -163,9 +163,5 @@ fn read_body(
 }
 
 fn text_header(name: &HeaderName, value: &HeaderValue) -> (String, String) {
-    let value = match std::str::from_utf8(value.as_bytes()) {
-        Ok(text) => text.to_owned(),
-        Err(_) => value.as_bytes().iter().map(|b| char::from(*b)).collect(),
-    };
-    (name.as_str().to_owned(), value)
+    (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
 }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod calls;
+mod charset;
 mod codings;
 mod dispatcher;
 mod exchange;
@@ -14,8 +15,10 @@ mod url;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 pub use builder::ClientBuilder;
+pub use charset::text;
 pub use request::{Method, Request};
 pub use response::Response;
 pub(crate) use source::{PinSource, WeakClient};
@@ -219,7 +222,8 @@ impl Client {
     /// The whole decision about a certificate as data, without a connection: what this client would
     /// do if `host` presented `chain` (DER, end-entity first) at `at`, in seconds since 1970. Asks
     /// the platform where its authorities count, so not on a main thread; a platform's own clock may
-    /// be the one that holds.
+    /// be the one that holds. After a refusal that the pin set demands, a client of an updater looks
+    /// for a newer one, as it does for a request.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for a host that is none, and for no certificate or too many;
@@ -228,7 +232,22 @@ impl Client {
         if self.is_closed() {
             return Err(Error::ClientClosed);
         }
-        self.0.connections.judge().explain(host, chain, at)
+        let used = self.0.connections.judge();
+        let told = used.explain(host, chain, at)?;
+        let by_pin_set = told.error.as_ref().is_some_and(|e| used.is_by_pin_set(e, &told.host));
+        let Some(source) = self.0.settings.source.as_deref().filter(|_| by_pin_set) else {
+            return Ok(told);
+        };
+        let accepts = |pins: &PinSet| {
+            let judge = judge(pins.clone(), &self.0.settings, &self.0.system);
+            judge.explain(host, chain, at).is_ok_and(|told| told.error.is_none())
+        };
+        let deadline = Instant::now().checked_add(self.0.settings.timeout);
+        let patience = Patience { deadline, cancel: &CancelToken::new() };
+        if source.renew(&told.host, &used.pins, &accepts, &patience) {
+            return self.0.connections.judge().explain(host, chain, at);
+        }
+        Ok(told)
     }
 
     /// The names in a certificate (DER) for which an entry of the pin set holds: the hosts of entries,

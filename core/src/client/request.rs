@@ -135,22 +135,44 @@ impl Request {
         Ok(Self { method, target, headers, body: None, timeout, read_timeout })
     }
 
-    /// Adds a header. `Authorization` and `Cookie` are kept from other origins by themselves.
+    /// Sets a header, in the place of those of this name. `Authorization` and `Cookie` are kept from
+    /// other origins by themselves.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for a name that is no token or that the client itself sets
     /// (`Host`, `Content-Length`…), for a value with control or non-ASCII characters, and where all
     /// headers together exceed 16 KiB.
     pub fn header(self, name: &str, value: &str) -> Result<Self, Error> {
-        self.add(name, value, false)
+        self.without(name).add(name, value, false)
     }
 
-    /// Adds a header with a secret: it is not sent to another origin when a redirect leads there.
+    /// Sets a header with a secret: it is not sent to another origin when a redirect leads there.
     ///
     /// # Errors
     /// As [`Self::header`].
     pub fn sensitive_header(self, name: &str, value: &str) -> Result<Self, Error> {
+        self.without(name).add(name, value, true)
+    }
+
+    /// Adds a header beside those of this name, for fields that are lists (RFC 9110 §5.3).
+    ///
+    /// # Errors
+    /// As [`Self::header`].
+    pub fn add_header(self, name: &str, value: &str) -> Result<Self, Error> {
+        self.add(name, value, false)
+    }
+
+    /// Adds a header with a secret beside those of this name; see [`Self::sensitive_header`].
+    ///
+    /// # Errors
+    /// As [`Self::header`].
+    pub fn add_sensitive_header(self, name: &str, value: &str) -> Result<Self, Error> {
         self.add(name, value, true)
+    }
+
+    fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|header| !header.name.as_str().eq_ignore_ascii_case(name));
+        self
     }
 
     fn add(mut self, name: &str, value: &str, sensitive: bool) -> Result<Self, Error> {
@@ -276,6 +298,22 @@ mod tests {
         }
         let huge = post().header("x", &"v".repeat(MAX_HEADER_BYTES)).expect_err("too long");
         assert_eq!(huge.place(), Some("headers"));
+    }
+
+    #[test]
+    fn a_header_replaces_those_of_its_name_and_an_added_one_does_not() {
+        let request = post()
+            .header("Accept", "a/a")
+            .and_then(|it| it.add_header("ACCEPT", "b/b"))
+            .and_then(|it| it.sensitive_header("Key", "old"))
+            .and_then(|it| it.header("accept", "c/c"))
+            .and_then(|it| it.add_header("Accept", "d/d"))
+            .and_then(|it| it.add_sensitive_header("Key", "beside"))
+            .and_then(|it| it.sensitive_header("key", "new"))
+            .expect("good headers");
+        let sent = request.headers.iter().map(|it| (it.name.as_str(), it.value.as_bytes()));
+        let expected = [("accept", &b"c/c"[..]), ("accept", b"d/d"), ("key", b"new")];
+        assert_eq!(sent.collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use super::charset;
 use crate::pin::{MatchedPin, Outcome, Verdict};
 
 /// The answer to a request, its body decoded and complete.
@@ -27,8 +28,8 @@ impl Response {
         &self.url
     }
 
-    /// The headers in the order received, names in lower case. A value that is not UTF-8 is read
-    /// as Latin-1 (RFC 9110 §5.5).
+    /// The headers in the order received, names in lower case, values in UTF-8 with U+FFFD for what
+    /// is not.
     pub fn headers(&self) -> &[(String, String)] {
         &self.headers
     }
@@ -49,9 +50,11 @@ impl Response {
         self.body
     }
 
-    /// The body as UTF-8, with U+FFFD for what is not.
+    /// The body's characters, with U+FFFD for what is none: by its byte order mark, else by the
+    /// charset of its `Content-Type`, else in UTF-8. Known are UTF-8, UTF-16, UTF-32, ISO-8859-1 and
+    /// US-ASCII; others are read as UTF-8.
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.body)
+        charset::text(&self.body, self.header("content-type"))
     }
 
     /// What was decided about the connection's certificate.

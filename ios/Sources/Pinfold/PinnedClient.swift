@@ -154,7 +154,9 @@ public final class PinnedClient: Sendable {
     }
 
     /// What the client would decide about a certificate chain, and why, without a connection: for
-    /// tests of a pin set, and for support desks. ``Configuration/connectTo`` plays no part.
+    /// tests of a pin set, for support desks, and for other HTTP clients. After a mismatch the client
+    /// of an updater looks for a newer pin set, as it does for a request.
+    /// ``Configuration/connectTo`` plays no part.
     ///
     /// - Parameters:
     ///   - host: The name or IP address that presents the chain.

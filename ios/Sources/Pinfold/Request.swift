@@ -115,6 +115,29 @@ public struct Request: Hashable, Sendable {
 }
 
 extension Request {
+    /// Sets a header, in the place of those of this name.
+    ///
+    /// - Parameters:
+    ///   - name: The name, in any case.
+    ///   - value: The value: visible ASCII characters, spaces and tabs.
+    ///   - sensitive: Whether it stays behind when a redirect leads to another origin.
+    ///     `Authorization` and `Cookie` do so by themselves.
+    public mutating func header(_ name: String, _ value: String, sensitive: Bool = false) {
+        let known = name.lowercased()
+        headers.removeAll { $0.name.lowercased() == known }
+        addHeader(name, value, sensitive: sensitive)
+    }
+
+    /// Adds a header beside those of this name, for fields that are lists (RFC 9110 §5.3).
+    ///
+    /// - Parameters:
+    ///   - name: The name, in any case.
+    ///   - value: The value: visible ASCII characters, spaces and tabs.
+    ///   - sensitive: Whether it stays behind when a redirect leads to another origin.
+    public mutating func addHeader(_ name: String, _ value: String, sensitive: Bool = false) {
+        headers.append(Header(name, value, sensitive: sensitive))
+    }
+
     /// All but the body, as it crosses into Rust.
     func head() throws(PinfoldError) -> RequestHead {
         func fail(_ place: String, _ reason: String) -> PinfoldError {

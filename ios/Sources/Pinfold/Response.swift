@@ -7,16 +7,18 @@ public struct Response: Hashable, Sendable {
     public let status: Int
     /// Where it came from: the URL of the last redirect followed.
     public let url: String
-    /// The headers in the order received, names in lower case. A value that is not UTF-8 is read as
-    /// Latin-1 (RFC 9110 §5.5).
+    /// The headers in the order received, names in lower case, values in UTF-8 with U+FFFD for what
+    /// is not.
     public let headers: [Header]
     /// The body's bytes, after gzip.
     public let body: Data
     /// What was decided about the connection's certificate.
     public let pinning: Pinning
 
-    /// The body as UTF-8, with U+FFFD for what is not.
-    public var text: String { String(decoding: body, as: UTF8.self) }
+    /// The body's characters, with U+FFFD for what is none: by its byte order mark, else by the
+    /// charset of its `Content-Type`, else in UTF-8. Known are UTF-8, UTF-16, UTF-32, ISO-8859-1 and
+    /// US-ASCII; others are read as UTF-8.
+    public var text: String { bodyText(body: body, contentType: header("content-type")) }
 
     /// The first value of a header.
     ///

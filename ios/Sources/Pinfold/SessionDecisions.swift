@@ -20,7 +20,6 @@ final class SessionDecisions: @unchecked Sendable {
     private let client: PinnedClient
     private let onDecision: (@Sendable (Explanation) -> Void)?
     private let now: @Sendable () -> Date
-    private let renewals = Renewals()
     private let lock = NSLock()
     /// The latest last.
     private var refusals: [Refusal] = []
@@ -65,8 +64,10 @@ final class SessionDecisions: @unchecked Sendable {
         // URLs have IPv6 addresses in brackets, certificates have them without.
         let host = host.trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
         do {
+            let order = client.updater?.status.order
             var told = try await judge(host, isProxy, chain)
-            if case .pinMismatch = told.error, await renewals.renew(client.updater) {
+            // A newer pin set that was found for one of the names holds for all of them.
+            if told.isAllowed, client.updater?.status.order != order {
                 told = try await judge(host, isProxy, chain)
             }
             // Nobody pins a proxy that does not say so: of what passes through it, it sees nothing.
@@ -175,40 +176,5 @@ final class SessionDecisions: @unchecked Sendable {
 
     private static func key(_ host: String) -> String {
         host.lowercased().trimmingCharacters(in: CharacterSet(charactersIn: "[]."))
-    }
-}
-
-/// Has a newer pin set looked for after a mismatch, as ``PinnedClient`` does before it gives up: once
-/// a minute, 20 times a day, and for 5 seconds.
-actor Renewals {
-    private var begun: [Date] = []
-    private var running: Task<Bool, Never>?
-    private var hasRenewed = false
-
-    /// Whether a server has said what is newest, so that there may be another pin set now. Where it
-    /// is too early to ask again, what was said last holds: another connection may have asked while
-    /// this one was being judged.
-    func renew(_ updater: PinSetUpdater?) async -> Bool {
-        guard let updater else { return false }
-        if let running { return await running.value }
-        let now = Date()
-        begun.removeAll { now.timeIntervalSince($0) > 86_400 }
-        let isRecent = begun.last.map { now.timeIntervalSince($0) < 60 } ?? false
-        guard !isRecent, begun.count < 20 else { return hasRenewed }
-        begun.append(now)
-        let fetch = Task { try? await updater.refresh() }
-        let limit = Task {
-            try await Task.sleep(nanoseconds: 5_000_000_000)
-            fetch.cancel()
-        }
-        let task = Task {
-            let refreshed = await fetch.value
-            limit.cancel()
-            return refreshed != nil
-        }
-        running = task
-        defer { running = nil }
-        hasRenewed = await task.value
-        return hasRenewed
     }
 }

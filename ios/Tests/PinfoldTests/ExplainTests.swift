@@ -47,6 +47,16 @@ struct ExplainTests {
         #expect(match.subject?.isEmpty == false)
     }
 
+    @Test("after a mismatch the client of an updater looks for a newer pin set")
+    func renewal() async throws {
+        let updater = try kit.updater(await kit.embedded(1, "backend"))
+        try await kit.sign(2, "rotated")
+        let client = try kit.client(of: updater)
+        let path = try kit.chain("rotated", "intermediate")
+        #expect(try await client.explain(host: Testkit.host, chain: path).isAllowed)
+        #expect(updater.pins.version == 2)
+    }
+
     @Test("a mismatch is told with the error that a request fails with")
     func mismatch() async throws {
         let client = try kit.client("interceptor")

@@ -91,10 +91,31 @@ struct RequestTests {
         #expect(response.body == Data(count: 100_000))
     }
 
-    @Test("a header that is not UTF-8 is read as Latin-1")
-    func latin1() async throws {
-        let response = try await kit.client().get("https://api.example.test/latin1")
-        #expect(response.header("X-Latin1") == "café")
+    @Test("a header is read as UTF-8, and a body by its charset")
+    func characters() async throws {
+        let head = "HTTP/1.1 200 OK\r\nX-Utf8: é\r\nX-Other: ".utf8 + [0xE9]
+        let rest = "\r\nContent-Type: text/plain; charset=latin1\r\nContent-Length: 1\r\n\r\n".utf8
+        let answer = Data(head + Array(rest) + [0xFC])
+        let hex = answer.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let response = try await kit.client().get("https://api.example.test/hex/\(hex)")
+        #expect(response.header("X-Utf8") == "é")
+        #expect(response.header("X-Other") == "\u{FFFD}")
+        #expect(response.text == "ü")
+    }
+
+    @Test("a header replaces those of its name, and an added one does not")
+    func headers() async throws {
+        var request = Request(.get, "https://api.example.test/echo")
+        request.addHeader("X-One", "0")
+        request.header("x-one", "1")
+        request.addHeader("X-One", "2", sensitive: true)
+        request.header("X-Key", "old")
+        request.header("x-key", "k", sensitive: true)
+        let sensitive = request.headers.map(\.isSensitive)
+        #expect(sensitive == [false, true, true])
+        let echo = try Echo(await kit.client().send(request))
+        #expect(echo.headers.filter { $0.first == "x-one" }.map { $0.last } == ["1", "2"])
+        #expect(echo.header("x-key") == "k")
     }
 
     @Test("32 requests at a time each get their own answer")

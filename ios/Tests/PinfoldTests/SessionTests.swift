@@ -295,23 +295,6 @@ struct SessionTests {
         #expect(try await kit.fetches() == before)
     }
 
-    @Test("a connection judged before the renewal that another one began is judged again after it")
-    func renewedMeanwhile() async throws {
-        let updater = try kit.updater(await kit.embedded(1, "backend"))
-        let renewals = Renewals()
-        #expect(await !renewals.renew(nil))
-        try await kit.sign(2, "rotated")
-        #expect(await renewals.renew(updater))
-        let fetches = try await kit.fetches()
-        #expect(await renewals.renew(updater))
-        #expect(try await kit.fetches() == fetches)
-        // Where none could be had, there is nothing to judge again by.
-        let unlucky = Renewals()
-        try await kit.publish(Data("rubbish".utf8))
-        #expect(await !unlucky.renew(updater))
-        #expect(await !unlucky.renew(updater))
-    }
-
     @Test("what only reports is allowed, and told")
     func reportOnly() async throws {
         let logged = LogTests.Logged()

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::client::{Client, HOST, Kind};
 use crate::place::{Place, local};
 use crate::process::Process;
-use crate::table::row;
+use crate::table::{NARROW, row};
 
 /// What is shown, and how a request ends then.
 const STEPS: [(&str, &str); 3] = [
@@ -37,14 +37,14 @@ pub(crate) fn run(place: &Place, clients: &[&Client]) -> Result<bool, String> {
     }
     println!("\nA rotation without a release, by {}:\n", place.rotated_by());
     let names = clients.iter().map(|client| client.name.clone()).collect::<Vec<_>>();
-    row("a request to", "must end with", &names);
+    row(NARROW, "a request to", "must end with", &names);
     let mut good = true;
     for (i, (shows, expected)) in STEPS.iter().enumerate() {
         let cell = |ends: &Vec<String>| match ends[i].as_str() {
             end if end == *expected => "ok".to_owned(),
             end => format!("WRONG: {end}"),
         };
-        good &= row(shows, expected, &columns.iter().map(cell).collect::<Vec<_>>());
+        good &= row(NARROW, shows, expected, &columns.iter().map(cell).collect::<Vec<_>>());
     }
     println!("\n{}", if good { "All as it should be." } else { "NOT as it should be." });
     Ok(good)

@@ -27,7 +27,7 @@ impl Table {
     pub(crate) fn print(&self, place: &str, interceptor: &str) -> bool {
         println!("\nClients with pins, against {place}:\n");
         let names = self.columns.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>();
-        row("a request to", "must end with", &names);
+        row(NARROW, "a request to", "must end with", &names);
         let mut good = true;
         for (step, shows, expected) in STEPS {
             // Whoever it is here.
@@ -38,10 +38,10 @@ impl Table {
                 None => "WRONG: nothing".to_owned(),
             };
             let cells = self.columns.iter().map(|(_, outcomes, _)| cell(outcomes));
-            good &= row(shows, expected, &cells.collect::<Vec<_>>());
+            good &= row(NARROW, shows, expected, &cells.collect::<Vec<_>>());
         }
         println!();
-        row("the server", "must see", &names);
+        row(NARROW, "the server", "must see", &names);
         for (server, sees, seen) in [
             ("interceptor", "a TLS alert", (|s| Some(s.alerts == 1)) as fn(&Seen) -> Option<bool>),
             ("interceptor", "no request but the reported one", |s| Some(s.intercepted == 1)),
@@ -56,16 +56,20 @@ impl Table {
                 None => "-".to_owned(),
             };
             let cells = self.columns.iter().map(|(.., of)| cell(of));
-            good &= row(server, sees, &cells.collect::<Vec<_>>());
+            good &= row(NARROW, server, sees, &cells.collect::<Vec<_>>());
         }
         println!("\n{}", if good { "All as it should be." } else { "NOT as it should be." });
         good
     }
 }
 
+/// How wide the second column is: for codes and sentences, or for all that an error says.
+pub(crate) const NARROW: usize = 38;
+pub(crate) const WIDE: usize = 57;
+
 /// Prints a row; whether nothing in it is wrong.
-pub(crate) fn row(first: &str, second: &str, cells: &[String]) -> bool {
+pub(crate) fn row(width: usize, first: &str, second: &str, cells: &[String]) -> bool {
     let cells_text: String = cells.iter().map(|cell| format!("  {cell:<14}")).collect();
-    println!("{}", format!("  {first:<43} {second:<57}{cells_text}").trim_end());
+    println!("{}", format!("  {first:<43} {second:<width$}{cells_text}").trim_end());
     !cells.iter().any(|cell| cell.starts_with("WRONG"))
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, HOST};
 use crate::place::Place;
-use crate::table::row;
+use crate::table::{WIDE, row};
 
 struct Step {
     shows: &'static str,
@@ -141,7 +141,7 @@ pub(crate) fn run(place: &Place, clients: &[&Client]) -> Result<bool, String> {
     let files = Files::new(place)?;
     println!("\nWho is in the middle, as the error says (code, kind, confidence, product):\n");
     let names = clients.iter().map(|client| client.name.clone()).collect::<Vec<_>>();
-    row("a request to", "must end with", &names);
+    row(WIDE, "a request to", "must end with", &names);
     let mut good = true;
     for step in STEPS {
         let address = match step.server.strip_prefix("testkit:") {
@@ -154,7 +154,7 @@ pub(crate) fn run(place: &Place, clients: &[&Client]) -> Result<bool, String> {
             let said = client.who(&files.question(step, &address))?;
             cells.push(if said == step.expected { "ok".into() } else { format!("WRONG: {said}") });
         }
-        good &= row(step.shows, step.expected, &cells);
+        good &= row(WIDE, step.shows, step.expected, &cells);
     }
     println!("\n{}", if good { "All as it should be." } else { "NOT as it should be." });
     Ok(good)

@@ -8,10 +8,12 @@ import java.lang.reflect.Method
  * @param what The call, and what it does there.
  */
 internal fun checkNotMainThread(what: String) =
-    check(!looper.isCurrent) {
+    check(!isMainThread()) {
         "$what, and this is Android's main thread: call it on another one, for instance in " +
             "withContext(Dispatchers.IO)"
     }
+
+internal fun isMainThread(): Boolean = looper.isCurrent
 
 /** Android's thread for everything visible; by reflection, for this module is the JVM's as well. */
 internal class Looper(

@@ -30,25 +30,38 @@ public class PinSetUpdater private constructor(
     config: UpdaterConfig,
 ) : AutoCloseable {
     private val events = config.onEvent?.let(::EventQueue)
-    private val updater =
-        translated {
-            val managed = config.managedConfiguration?.let(::Managed)
-            FfiUpdater(config.settings(embedded), config.trust(), events, managed)
-        }
 
     /** Its clients', too. */
     internal val systemTrust: PlatformTrust = config.systemTrust
 
+    @Volatile
+    private var isClosed = false
+
+    /** Clients that are made but not opened yet. */
+    private var expected = 0
+    private val opening: Opening<FfiUpdater>
+
+    init {
+        val settings = config.settings(embedded)
+        val trust = config.trust()
+        val managed = config.managedConfiguration?.let(::Managed)
+        opening =
+            Opening(::closed) {
+                ensureInitialized()
+                translated { FfiUpdater(settings, trust, events, managed) }
+            }
+    }
+
     /**
-     * Makes an updater. It loads the native library and reads what is stored, so not on a main
-     * thread; it fetches nothing.
+     * Makes an updater: reads what is stored, and fetches nothing. On Android's main thread it does
+     * no work that takes time: whatever is asked of it first does, and throws what is wrong with
+     * [embedded] or a setting if that is not found before.
      *
      * @param embedded The documents that ship with the app, as `pinfold embed` writes them.
      * @throws PinfoldException.InvalidPinSet where [embedded] is no good: the app was built
      *   wrongly.
      * @throws PinfoldException.InvalidConfig for a setting that is out of range.
      * @throws PinfoldException.InvalidCertificate for one of [Roots.Only] that is none.
-     * @throws IllegalStateException on Android's main thread.
      */
     @JvmOverloads
     @Throws(PinfoldException::class)
@@ -57,10 +70,7 @@ public class PinSetUpdater private constructor(
         configure: UpdaterConfig.() -> Unit = {},
     ) : this(
         embedded,
-        UpdaterConfig().also {
-            checkNotMainThread("PinSetUpdater() reads what is stored")
-            it.configure()
-        },
+        UpdaterConfig().apply(configure),
     )
 
     /**
@@ -68,7 +78,7 @@ public class PinSetUpdater private constructor(
      *
      * @throws IllegalStateException after [close].
      */
-    public val pins: PinSet get() = open { PinSet(updater.pins()) }
+    public val pins: PinSet get() = open { PinSet(opening.open().pins()) }
 
     /**
      * Looks for a newer pin set now, without blocking the caller's thread. Of several callers at
@@ -79,7 +89,7 @@ public class PinSetUpdater private constructor(
      * @throws IllegalStateException after [close].
      */
     @Throws(PinSetUpdateException::class, CancellationException::class)
-    public suspend fun refresh(): Refreshed = open { updater.refresh() }.toPublic()
+    public suspend fun refresh(): Refreshed = open { opening.await().refresh() }.toPublic()
 
     /**
      * [refresh] where it is time for it, else null: for an app that comes to the foreground, and
@@ -89,7 +99,7 @@ public class PinSetUpdater private constructor(
      * @throws IllegalStateException after [close].
      */
     @Throws(PinSetUpdateException::class, CancellationException::class)
-    public suspend fun refreshIfDue(): Refreshed? = open { updater.refreshIfDue() }?.toPublic()
+    public suspend fun refreshIfDue(): Refreshed? = open { opening.await().refreshIfDue() }?.toPublic()
 
     /**
      * [refresh] on the calling thread, which must not be a main thread.
@@ -122,7 +132,7 @@ public class PinSetUpdater private constructor(
      *
      * @throws IllegalStateException after [close].
      */
-    public fun status(): PinSetStatus = open { updater.status() }.toPublic()
+    public fun status(): PinSetStatus = open { opening.open().status() }.toPublic()
 
     /**
      * Lets go of the updater. [UpdaterConfig.onEvent] is not called any more; a call under way ends
@@ -132,31 +142,37 @@ public class PinSetUpdater private constructor(
     @Synchronized
     override fun close() {
         events?.close()
-        updater.destroy()
+        isClosed = true
+        // UniFFI does not look whether a parameter is destroyed; its cleaner comes in the end.
+        if (expected == 0) opening.close()?.destroy()
     }
 
-    /** Makes a client of this updater. UniFFI does not look whether a parameter is destroyed. */
+    /** Announces a client, which is to have its pin sets even if the updater is closed meanwhile. */
+    @Synchronized
+    internal fun expectClient() {
+        if (isClosed) throw closed()
+        expected += 1
+    }
+
+    /** Makes the client that was announced. */
     @Synchronized
     internal fun <T> attach(make: (FfiUpdater) -> T): T {
-        if (updater.uniffiIsDestroyed) throw closed()
-        return translated { make(updater) }
+        val client = translated { make(opening.open()) }
+        expected -= 1
+        if (isClosed && expected == 0) opening.close()?.destroy()
+        return client
     }
 
     /** Runs [block] with what UniFFI throws as our own exceptions. */
     private inline fun <T> open(block: () -> T): T =
         try {
+            if (isClosed) throw closed()
             updated { translated(block) }
         } catch (e: IllegalStateException) {
             // UniFFI's for one that is destroyed; cancellation is one as well.
-            if (e is CancellationException || !updater.uniffiIsDestroyed) throw e
+            if (e is CancellationException || !isClosed) throw e
             throw closed()
         }
 
     private fun closed() = IllegalStateException("the updater is closed")
-
-    private companion object {
-        init {
-            ensureInitialized()
-        }
-    }
 }

@@ -122,7 +122,7 @@ public sealed class PinfoldException(
         place: String,
     ) : PinfoldException("invalid_url", message, place = place)
 
-    /** The body is larger than [ClientConfig.maxResponseBytes]. */
+    /** The body is larger than [ClientConfig.maxResponseBytes], or than the memory that is left. */
     public class ResponseTooLarge(
         message: String,
         host: String,

@@ -4,10 +4,7 @@ import dev.pinfold.internal.Client
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.suspendCancellableCoroutine
 import kotlin.time.Clock
-import kotlin.time.Duration
-import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Instant
-import kotlin.time.TimeSource
 
 /**
  * Sends requests over connections whose certificate the pin set allows.
@@ -22,40 +19,37 @@ import kotlin.time.TimeSource
  * ```
  */
 public class PinnedClient private constructor(
-    private val client: Client,
-    private val timeout: Duration,
+    make: () -> Client,
 ) : AutoCloseable {
-    private val id = client.id().toLong()
+    private val opening = Opening(::closed) { Native(translated(make)) }
     private var isClosed = false
 
     /** Called once, by [close]. */
     internal var onClose: (() -> Unit)? = null
 
     /**
-     * Makes a client. The first one loads the native library, so not on a main thread.
+     * Makes a client. On Android's main thread it does no work that takes time: the first call does,
+     * on another thread, and throws what is wrong with a setting if that is not found before.
      *
      * @param pins Which certificates to accept; see [replacePins].
      * @throws PinfoldException.InvalidConfig for a setting that is out of range.
      * @throws PinfoldException.InvalidCertificate for one of [Roots.Only] that is none.
-     * @throws IllegalStateException on Android's main thread.
      */
     @JvmOverloads
     @Throws(PinfoldException::class)
     public constructor(
         pins: PinSet,
         configure: ClientConfig.() -> Unit = {},
-    ) : this(
-        ClientConfig().apply(configure),
-        { translated { Client(pins.native, it.settings(), it.trust()) } },
-    )
+    ) : this(making(ClientConfig().apply(configure), pins))
 
     /**
      * Makes a client whose pin sets come from an updater: every newer one is in force at once, and
-     * a mismatch has one looked for before the request fails. Not on a main thread.
+     * a mismatch has one looked for before the request fails. On Android's main thread it does no
+     * work that takes time, as the other constructor does none.
      *
      * @throws PinfoldException.InvalidConfig for a setting that is out of range.
      * @throws PinfoldException.InvalidCertificate for one of [Roots.Only] that is none.
-     * @throws IllegalStateException where [updater] is closed, and on Android's main thread.
+     * @throws IllegalStateException where [updater] is closed.
      */
     @JvmOverloads
     @Throws(PinfoldException::class)
@@ -63,19 +57,10 @@ public class PinnedClient private constructor(
         updater: PinSetUpdater,
         configure: ClientConfig.() -> Unit = {},
     ) : this(
-        ClientConfig().apply { systemTrust = updater.systemTrust }.apply(configure),
-        { config -> updater.attach { Client.updated(it, config.settings(), config.trust()) } },
-    )
-
-    private constructor(
-        config: ClientConfig,
-        make: (ClientConfig) -> Client,
-    ) : this(
-        config.let {
-            checkNotMainThread(MAKING)
-            make(it)
-        },
-        config.timeout,
+        making(
+            ClientConfig().apply { systemTrust = updater.systemTrust }.apply(configure),
+            updater,
+        ),
     )
 
     /**
@@ -85,37 +70,13 @@ public class PinnedClient private constructor(
      * @throws PinfoldException every subclass but [PinfoldException.Cancelled].
      */
     @Throws(PinfoldException::class, CancellationException::class)
-    public suspend fun send(request: Request): Response =
-        // Two calls in the last place, so that neither costs a state of its own.
-        if (CallThreads.tryReserve()) {
-            send(request, request.timeout)
-        } else {
-            sendLater(request)
-        }
-
-    /** On the thread that was reserved, with what is left of the timeout. */
-    private suspend fun send(
-        request: Request,
-        timeout: Duration?,
-    ): Response =
-        suspendCancellableCoroutine { continuation ->
-            val call = NativeCall(client, id)
+    public suspend fun send(request: Request): Response {
+        val native = opening.await()
+        return suspendCancellableCoroutine { continuation ->
+            val call = NativeCall(native.client, native.id)
             continuation.invokeOnCancellation { call.cancel() }
-            call.enqueue(request, timeout, continuation)
+            call.enqueue(request, continuation)
         }
-
-    /** Once there is a thread, within the timeout. */
-    private suspend fun sendLater(request: Request): Response {
-        val timeout = request.timeout ?: timeout
-        val begun = TimeSource.Monotonic.markNow()
-        if (!CallThreads.reserve(timeout)) {
-            throw PinfoldException.Timeout(
-                "no thread within $timeout: ${CallThreads.MAX} requests are on their way",
-                request.url.host(),
-                PinfoldException.Timeout.Phase.TOTAL,
-            )
-        }
-        return send(request, (timeout - begun.elapsedNow()).coerceAtLeast(1.milliseconds))
     }
 
     /**
@@ -132,7 +93,8 @@ public class PinnedClient private constructor(
         cancel: CancelToken? = null,
     ): Response {
         checkNotMainThread("sendBlocking() waits for a server")
-        val call = NativeCall(client, id)
+        val native = opening.open()
+        val call = NativeCall(native.client, native.id)
         try {
             cancel?.attach(call)
             return call.execute(request)
@@ -186,7 +148,8 @@ public class PinnedClient private constructor(
 
     /**
      * What this client would decide about a certificate, and why, without a connection: for tests
-     * of a pin set, and for support desks. A refusal is no exception here.
+     * of a pin set, for support desks, and for other HTTP clients. A refusal is no exception here.
+     * After a mismatch the client of an updater looks for a newer pin set, as it does for a request.
      *
      * @param host The name or IP address that presents the chain.
      * @param chain The certificates in DER, the end-entity first.
@@ -203,6 +166,7 @@ public class PinnedClient private constructor(
     ): Explanation {
         checkChainSize(chain)
         val seconds = at.toSeconds()
+        val client = opening.await().client
         try {
             return translated { client.explain(host.wellFormed(), chain, seconds) }.toPublic()
         } catch (e: IllegalStateException) {
@@ -223,6 +187,7 @@ public class PinnedClient private constructor(
     @Throws(PinfoldException::class)
     public fun replacePins(pins: PinSet) {
         if (isClosed) throw closed()
+        val client = opening.open().client
         translated { client.replacePins(pins.native) }
     }
 
@@ -233,7 +198,7 @@ public class PinnedClient private constructor(
      */
     @Synchronized
     public fun closeIdleConnections() {
-        if (!isClosed) client.closeIdleConnections()
+        if (!isClosed) opening.opened?.client?.closeIdleConnections()
     }
 
     /**
@@ -244,14 +209,39 @@ public class PinnedClient private constructor(
     override fun close() {
         if (isClosed) return
         isClosed = true
-        client.shutdown()
-        client.destroy()
+        opening.close()?.client?.run {
+            shutdown()
+            destroy()
+        }
         onClose?.invoke()
     }
 
     private fun closed() = PinfoldException.ClientClosed("the client is closed")
 
+    private class Native(
+        val client: Client,
+    ) {
+        val id = client.id().toLong()
+    }
+
     private companion object {
-        const val MAKING = "PinnedClient() loads the native library"
+        fun making(
+            config: ClientConfig,
+            pins: PinSet,
+        ): () -> Client {
+            val settings = config.settings()
+            val trust = config.trust()
+            return { Client(pins.native, settings, trust) }
+        }
+
+        fun making(
+            config: ClientConfig,
+            updater: PinSetUpdater,
+        ): () -> Client {
+            val settings = config.settings()
+            val trust = config.trust()
+            updater.expectClient()
+            return { updater.attach { Client.updated(it, settings, trust) } }
+        }
     }
 }

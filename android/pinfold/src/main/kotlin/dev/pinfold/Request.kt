@@ -65,7 +65,10 @@ public class Request(
     /** The body, where there is one. It is not copied: leave it alone until the answer is there. */
     public val body: ByteArray?
 
-    /** The call's own timeout, or none where the client's holds; see [ClientConfig.timeout]. */
+    /**
+     * The call's own timeout, or none where the client's holds. It begins when the request gets its
+     * thread; see [ClientConfig.timeout].
+     */
     public val timeout: Duration?
 
     /** The call's own timeout for the next bytes of the answer, or none where the client's holds. */
@@ -91,7 +94,10 @@ public class RequestBuilder internal constructor() {
     internal val headers = mutableListOf<Header>()
     internal var body: ByteArray? = null
 
-    /** Overrides [ClientConfig.timeout] for this call. */
+    /**
+     * Overrides [ClientConfig.timeout] for this call. It begins when the request gets its thread,
+     * as that one does.
+     */
     public var timeout: Duration? = null
 
     /**
@@ -101,28 +107,51 @@ public class RequestBuilder internal constructor() {
     public var readTimeout: Duration? = null
 
     /**
-     * Adds a header. `Authorization` and `Cookie` are kept from other origins by themselves; those
-     * that frame the message, such as `Host` and `Content-Length`, are the client's to set.
+     * Sets a header, in the place of those of this name: visible ASCII characters, spaces and tabs.
+     * `Authorization` and `Cookie` are kept from other origins by themselves; those that frame the
+     * message, such as `Host` and `Content-Length`, are the client's to set.
      */
     public fun header(
+        name: String,
+        value: String,
+    ) {
+        remove(name)
+        addHeader(name, value)
+    }
+
+    /** Adds a header beside those of this name, for fields that are lists (RFC 9110 §5.3). */
+    public fun addHeader(
         name: String,
         value: String,
     ) {
         headers += Header(name, value)
     }
 
-    /** Adds a header with a secret: it stays behind when a redirect leads to another origin. */
+    /** Sets a header with a secret: it stays behind when a redirect leads to another origin. */
     public fun sensitiveHeader(
+        name: String,
+        value: String,
+    ) {
+        remove(name)
+        addSensitiveHeader(name, value)
+    }
+
+    /** Adds a header with a secret beside those of this name; see [sensitiveHeader]. */
+    public fun addSensitiveHeader(
         name: String,
         value: String,
     ) {
         headers += Header(name, value, isSensitive = true)
     }
 
+    private fun remove(name: String) {
+        headers.removeAll { it.name.equals(name, ignoreCase = true) }
+    }
+
     /**
      * Sets the body, at most 1 GiB; GET and HEAD take none (RFC 9110 §9.3.1).
      *
-     * @param contentType The `Content-Type` header to add, if any.
+     * @param contentType The `Content-Type` header to set, if any.
      */
     public fun body(
         bytes: ByteArray,
@@ -135,7 +164,7 @@ public class RequestBuilder internal constructor() {
     /**
      * Sets the body, in UTF-8 and at most 1 GiB; GET and HEAD take none (RFC 9110 §9.3.1).
      *
-     * @param contentType The `Content-Type` header to add, if any.
+     * @param contentType The `Content-Type` header to set, if any.
      * @throws PinfoldException.InvalidRequest where [text] has a lone surrogate or is over 1 GiB.
      */
     public fun body(

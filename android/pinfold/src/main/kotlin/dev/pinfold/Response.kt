@@ -6,8 +6,8 @@ package dev.pinfold
  *
  * @property status The status code (RFC 9110 §15).
  * @property url Where it came from: the URL of the last redirect followed.
- * @property headers The headers in the order received, names in lower case. A value that is not
- *   UTF-8 is read as Latin-1 (RFC 9110 §5.5).
+ * @property headers The headers in the order received, names in lower case, values in UTF-8 with
+ *   U+FFFD for what is not.
  * @property body The body's bytes, after gzip.
  * @property pinning What was decided about the connection's certificate.
  */
@@ -29,8 +29,11 @@ public class Response(
     public fun headers(name: String): List<String> =
         headers.filter { it.name.equals(name, ignoreCase = true) }.map { it.value }
 
-    /** The body as UTF-8, with U+FFFD for what is not. */
-    public fun text(): String = body.decodeToString()
+    /**
+     * The body's characters, with U+FFFD for what is none: by its byte order mark, else by the charset
+     * of its `Content-Type`, else in UTF-8.
+     */
+    public fun text(): String = textOf(body, header("Content-Type"))
 
     /** Without query, header values and body: those may be secret. */
     override fun toString(): String =

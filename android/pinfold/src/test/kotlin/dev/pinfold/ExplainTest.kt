@@ -21,6 +21,17 @@ class ExplainTest {
     private val at = Instant.parse("2027-03-04T05:06:07.9Z")
 
     @Test
+    suspend fun `after a mismatch the client of an updater looks for a newer pin set`() {
+        val app = App(1, "backend")
+        app.updater().client("rotated").use { client ->
+            App.publish(2, "rotated")
+            val told = client.explain(Testkit.HOST, Testkit.chains.getValue("rotated"))
+            assertNull(told.error)
+            assertEquals(1, app.fetches())
+        }
+    }
+
+    @Test
     suspend fun `a match tells the entry, the path and the pin`() {
         val explanation = explain("backend", host = "API.Example.TEST.")
         with(explanation) {

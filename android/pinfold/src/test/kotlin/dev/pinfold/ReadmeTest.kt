@@ -50,14 +50,18 @@ class ReadmeTest {
         val code =
             listOf(
                 "src/test/kotlin/dev/pinfold/ReadmeTest.kt",
+                "src/test/kotlin/dev/pinfold/Guide.kt",
+                "../robolectric/src/test/kotlin/com/example/bank/Samples.kt",
                 "../work/src/test/kotlin/dev/pinfold/work/Samples.kt",
             ).map { lines(File(it).readText()) }
         val blocks =
-            listOf("README.md", "docs/pin-sets.md").flatMap { document ->
-                val parts = File("../../$document").readText().split("```kotlin\n")
-                parts.drop(1).map { it.substringBefore("```") }
-            }
-        assertTrue(blocks.isNotEmpty())
+            listOf(File("../../README.md"), File("../../docs/pin-sets.md"))
+                .plus(checkNotNull(File("../../docs/kotlin").listFiles()))
+                .flatMap { document ->
+                    val parts = document.readText().split("```kotlin\n")
+                    parts.drop(1).map { it.substringBefore("```") }
+                }
+        assertTrue(blocks.size > 20)
         for (block in blocks) assertTrue(code.any { it.contains(lines(block)) }, block)
     }
 

@@ -36,9 +36,13 @@ class RequestTest {
             val echo =
                 client
                     .post(Testkit.url("/echo?q=1")) {
-                        header("X-One", "1")
-                        header("X-One", "2")
-                        sensitiveHeader("X-Api-Key", "s3cret")
+                        header("X-One", "0")
+                        header("x-one", "1")
+                        addHeader("X-One", "2")
+                        sensitiveHeader("X-Api-Key", "old")
+                        addSensitiveHeader("X-Api-Key", "beside")
+                        sensitiveHeader("x-api-key", "s3cret")
+                        header("content-type", "text/html")
                         body("grüße \uD83D\uDE00", contentType = "text/plain; charset=utf-8")
                     }.json()
             assertEquals("POST", echo.text("method"))
@@ -86,10 +90,9 @@ class RequestTest {
     }
 
     @Test
-    suspend fun `gzip is decoded and Latin-1 headers are read`() {
+    suspend fun `gzip is decoded`() {
         Testkit.client().use { client ->
             assertArrayEquals(ByteArray(5_000), client.get(Testkit.url("/gzip/5000")).body)
-            assertEquals("café", client.get(Testkit.url("/latin1")).header("X-Latin1"))
         }
     }
 

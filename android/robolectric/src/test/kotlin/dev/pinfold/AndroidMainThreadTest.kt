@@ -3,6 +3,8 @@ package dev.pinfold
 import android.content.Context
 import android.os.Handler
 import android.os.Looper
+import com.example.bank.AccountActivity
+import com.example.bank.BankApp
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.asCoroutineDispatcher
 import kotlinx.coroutines.async
@@ -13,10 +15,12 @@ import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
+import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Config
 import java.util.concurrent.Executor
+import kotlin.time.Duration
 import dev.pinfold.android.PinSetUpdater as androidPinSetUpdater
 import dev.pinfold.android.PinnedClient as androidPinnedClient
 
@@ -37,13 +41,6 @@ class AndroidMainThreadTest {
                 val get = Request(Method.GET, Testkit.url("/"))
                 val calls =
                     mapOf<String, () -> Unit>(
-                        "PinnedClient()" to { Testkit.client().close() },
-                        "PinnedClient() " to { updater.client().close() },
-                        "PinnedClient()  " to { androidPinnedClient(context, updater).close() },
-                        "PinSetUpdater()" to { app.updater().close() },
-                        "PinSetUpdater() " to {
-                            androidPinSetUpdater(context, app.embedded).close()
-                        },
                         "sendBlocking()" to { client.sendBlocking(get) },
                         "refreshBlocking()" to { updater.refreshBlocking() },
                         "refreshIfDueBlocking()" to { updater.refreshIfDueBlocking() },
@@ -76,6 +73,72 @@ class AndroidMainThreadTest {
                 }
             }
         }
+    }
+
+    @Test
+    fun `what is made there works there, and does its work with the first call`() {
+        val app = App(1, "backend")
+        App.publish(2, "backend")
+        onMain {
+            Testkit.client().use { assertEquals("ok", it.get(Testkit.url("/")).text()) }
+            val updater = app.updater()
+            val client = updater.client()
+            // A client outlives its updater, opened or not.
+            val orphan = updater.client()
+            assertEquals("ok", client.get(Testkit.url("/")).text())
+            assertEquals(Refreshed.UPDATED, updater.refresh())
+            updater.close()
+            assertThrows(IllegalStateException::class.java) { updater.status() }
+            assertThrows(IllegalStateException::class.java) { updater.client() }
+            assertEquals("ok", orphan.get(Testkit.url("/")).text())
+            androidPinSetUpdater(context, app.embedded).use { other ->
+                androidPinnedClient(context, other).use { it.closeIdleConnections() }
+                assertEquals(1, other.status().order.pinset)
+            }
+        }
+    }
+
+    @Test
+    fun `what is closed there before its first call stays closed`() {
+        onMain {
+            val client = Testkit.client()
+            client.close()
+            val error = runCatching { client.get(Testkit.url("/")) }.exceptionOrNull()
+            assertTrue("$error", error is PinfoldException.ClientClosed)
+            val updater = App(1, "backend").updater()
+            updater.close()
+            val closed = runCatching { updater.refresh() }.exceptionOrNull()
+            assertEquals("the updater is closed", closed!!.message)
+        }
+    }
+
+    @Test
+    fun `what is wrong with a setting is told at once or by the first call`() {
+        onMain {
+            assertThrows(PinfoldException.InvalidConfig::class.java) {
+                Testkit.client { maxRedirects = -1 }
+            }
+            val client = Testkit.client { timeout = Duration.ZERO }
+            repeat(2) {
+                val error = runCatching { client.get(Testkit.url("/")) }.exceptionOrNull()
+                assertTrue("$error", error is PinfoldException.InvalidConfig)
+            }
+            val broken = PinSetUpdater("{}".encodeToByteArray()).client()
+            val error = runCatching { broken.get(Testkit.url("/")) }.exceptionOrNull()
+            assertTrue("$error", error is PinfoldException.InvalidPinSet)
+        }
+    }
+
+    /** Word for word: its host has no entry in the app's pin set, and that is what the user sees. */
+    @Test
+    @Config(application = BankApp::class)
+    fun `the README's activity`() {
+        installAssets(mapOf("pinfold.json" to App(1, "backend").embedded))
+        val controller = Robolectric.buildActivity(AccountActivity::class.java)
+        val activity = onMain { controller.create().get() }
+        val shown = generateSequence { onMain { activity.shown.toList() }.also { Thread.yield() } }
+        val text = shown.first { it.isNotEmpty() }.single()
+        assertTrue(text, text.startsWith("host_not_pinned: "))
     }
 
     private fun <T> onMain(block: suspend () -> T): T =

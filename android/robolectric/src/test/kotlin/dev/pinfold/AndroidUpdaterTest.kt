@@ -17,11 +17,8 @@ import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
-import java.io.File
 import java.io.FileNotFoundException
 import java.lang.ref.WeakReference
-import java.util.zip.ZipEntry
-import java.util.zip.ZipOutputStream
 
 /** Where an app's updater has its documents from, and where it keeps them. */
 @RunWith(RobolectricTestRunner::class)
@@ -41,7 +38,7 @@ class AndroidUpdaterTest {
     @Test
     fun `the documents are an asset, pinfold json where nothing else is said`() {
         val other = App(7, "backend")
-        install(mapOf("pinfold.json" to app.embedded, "other.json" to other.embedded))
+        installAssets(mapOf("pinfold.json" to app.embedded, "other.json" to other.embedded))
         PinSetUpdater(application).use { assertEquals(1, it.status().order.pinset) }
         PinSetUpdater(application, "other.json") { directory = null }.use {
             assertEquals(7, it.status().order.pinset)
@@ -136,17 +133,4 @@ class AndroidUpdaterTest {
 
     private fun listens(action: String) =
         shadowOf(application).registeredReceivers.any { it.intentFilter.hasAction(action) }
-
-    /** Adds assets to the app's, as a package of its own. */
-    @Suppress("DEPRECATION")
-    private fun install(assets: Map<String, ByteArray>) {
-        val apk = File.createTempFile("assets", ".apk")
-        ZipOutputStream(apk.outputStream()).use { zip ->
-            for ((name, content) in assets) {
-                zip.putNextEntry(ZipEntry("assets/$name"))
-                zip.write(content)
-            }
-        }
-        assertNotEquals(0, application.assets.addAssetPath(apk.path))
-    }
 }

@@ -7,6 +7,7 @@ import android.content.IntentFilter
 import android.os.UserManager
 import dev.pinfold.PinSetUpdateException
 import dev.pinfold.PinSetUpdater
+import dev.pinfold.PinfoldException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.launch
@@ -49,6 +50,8 @@ private class Unlocked(
                 updater.refreshIfDue()
             } catch (_: PinSetUpdateException) {
                 // The status and the updater's events tell it.
+            } catch (_: PinfoldException) {
+                // The app was built wrongly: its first request says so.
             } catch (_: IllegalStateException) {
                 // The updater is closed.
             }

@@ -17,7 +17,6 @@ import java.io.IOException
  *
  * ```
  * class BankApp : Application() {
- *     // First used on a background thread.
  *     val pins by lazy { PinSetUpdater(this) { onEvent = { log("pins: $it") } } }
  *     val client by lazy { PinnedClient(this, pins) }
  * }
@@ -32,7 +31,6 @@ import java.io.IOException
  * @param asset The asset with the documents that ship with the app, as `pinfold embed` writes them.
  * @throws PinfoldException as the constructor of [PinSetUpdater].
  * @throws IOException where there is no such asset.
- * @throws IllegalStateException on the main thread.
  */
 @JvmOverloads
 @JvmName("pinSetUpdater")
@@ -50,7 +48,6 @@ public fun PinSetUpdater(
  * An updater for an Android app whose embedded documents are no asset.
  *
  * @throws PinfoldException as the constructor of [PinSetUpdater].
- * @throws IllegalStateException on the main thread.
  */
 @JvmOverloads
 @JvmName("pinSetUpdater")
@@ -77,7 +74,7 @@ public fun PinSetUpdater(
  *
  * @param context Any of the app's; only its application is kept.
  * @throws PinfoldException as the constructor of [PinnedClient].
- * @throws IllegalStateException where [updater] is closed, and on the main thread.
+ * @throws IllegalStateException where [updater] is closed.
  */
 @JvmOverloads
 @JvmName("pinnedClient")
@@ -95,7 +92,6 @@ public fun PinnedClient(
  *
  * @param context Any of the app's; only its application is kept.
  * @throws PinfoldException as the constructor of [PinnedClient].
- * @throws IllegalStateException on the main thread.
  */
 @JvmOverloads
 @JvmName("pinnedClient")

@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit
 
 /** An `Application` whose updater [PinSetWorker] asks. */
 public interface PinSetUpdaterOwner {
-    /** The app's one updater. First asked for on a background thread: `by lazy` is enough. */
+    /** The app's one updater. */
     public val pinSetUpdater: PinSetUpdater
 }
 

@@ -14,7 +14,7 @@ import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.SharedFlow
 
-/** Has the app's one updater and its client, which are first asked for on background threads. */
+/** Has the app's one updater and its client. */
 class SampleApp :
     Application(),
     PinSetUpdaterOwner {

@@ -1,0 +1,36 @@
+package dev.pinfold
+
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Test
+import java.nio.file.Path
+import kotlin.io.path.writeBytes
+import org.junit.jupiter.api.io.TempDir
+
+/** What does not fit into the heap, in a process whose heap is small. */
+class MemoryTest {
+    @Test
+    fun `a response or a request larger than the memory left is one of the closed set of errors`(
+        @TempDir folder: Path,
+    ) {
+        val root = folder.resolve("root.der").apply { writeBytes(Testkit.certificate("root")) }
+        val pins = listOf("intermediate", "backup").map { Testkit.pin(it) }
+        val java = Path.of(System.getProperty("java.home"), "bin", "java").toString()
+        val arguments = listOf("$root", "${Testkit.port("backend")}") + pins
+        val small =
+            ProcessBuilder(
+                listOf(java, "-Xmx40m", "-cp", System.getProperty("java.class.path")) +
+                    "dev.pinfold.SmallHeapKt" + arguments,
+            ).redirectError(ProcessBuilder.Redirect.INHERIT).start()
+        val said = small.inputReader().readText()
+        assertEquals(0, small.waitFor())
+        assertEquals(
+            """
+            30000000 bytes: response_too_large
+            300000000 bytes: response_too_large
+            a body: invalid_request
+            and then: 200
+            """.trimIndent(),
+            said.trim(),
+        )
+    }
+}
