@@ -74,8 +74,7 @@ fn decide(
     let host = ServerName::try_from(HOST).expect("a name");
     let now = UnixTime::now();
     contender(name, move || {
-        let verified =
-            verifier.verify_server_cert(&end_entity, &intermediates, &host, &[], now);
+        let verified = verifier.verify_server_cert(&end_entity, &intermediates, &host, &[], now);
         verified.expect("a good chain");
     })
 }
