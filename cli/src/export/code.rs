@@ -7,23 +7,24 @@ use crate::view::View;
 /// The last second of the year 9999, in milliseconds: Cronet wants an end where there is none.
 const NEVER: u64 = 253_402_300_799_000;
 
-pub(super) fn okhttp(view: &View, plan: &Plan) -> String {
-    let mut text = header(&comments(view, plan));
+pub(super) fn okhttp(view: &View, plan: &Plan, package: Option<&str>) -> String {
+    let mut text = header(&comments(view, plan), package);
     text += "import okhttp3.CertificatePinner\n\n\
-             val certificatePinner: CertificatePinner =\n    CertificatePinner\n        .Builder()\n";
+             val certificatePinner: CertificatePinner =\n    CertificatePinner\n        .Builder()\n        ";
     for entry in &plan.entries {
         let below = if entry.include_subdomains { "**." } else { "" };
-        text += &format!("        .add(\n            \"{below}{}\",\n", entry.host);
+        text += &format!(".add(\n            \"{below}{}\",\n", entry.host);
         for pin in entry.pins.iter().flatten() {
-            text += &format!("            \"sha256/{}\", // {}\n", base64(pin), line(&remark(pin)));
+            text += &format!("            // {}\n", line(&remark(pin)));
+            text += &format!("            \"sha256/{}\",\n", base64(pin));
         }
-        text += "        )\n";
+        text += "        )";
     }
-    text + "        .build()\n"
+    text + ".build()\n"
 }
 
-pub(super) fn cronet(view: &View, plan: &Plan) -> String {
-    let mut text = header(&comments(view, plan));
+pub(super) fn cronet(view: &View, plan: &Plan, package: Option<&str>) -> String {
+    let mut text = header(&comments(view, plan), package);
     text += "import java.util.Base64\nimport java.util.Date\nimport org.chromium.net.CronetEngine\n\n\
              private fun sha256(digest: String): ByteArray = Base64.getDecoder().decode(digest)\n\n\
              fun CronetEngine.Builder.addPins(): CronetEngine.Builder {\n    \
@@ -33,8 +34,8 @@ pub(super) fn cronet(view: &View, plan: &Plan) -> String {
         let end = entry.expires.map_or(NEVER, |at| at.saturating_mul(1_000));
         text += &format!("    addPublicKeyPins(\n        \"{}\",\n        setOf(\n", entry.host);
         for pin in entry.pins.iter().flatten() {
-            text +=
-                &format!("            sha256(\"{}\"), // {}\n", base64(pin), line(&remark(pin)));
+            text += &format!("            // {}\n", line(&remark(pin)));
+            text += &format!("            sha256(\"{}\"),\n", base64(pin));
         }
         text += &format!(
             "        ),\n        {},\n        Date({end}L),\n    )\n",
@@ -44,8 +45,12 @@ pub(super) fn cronet(view: &View, plan: &Plan) -> String {
     text + "    return this\n}\n"
 }
 
-fn header(lines: &[String]) -> String {
-    lines.iter().map(|text| format!("// {}\n", line(text))).collect()
+fn header(lines: &[String], package: Option<&str>) -> String {
+    let lines: String = lines.iter().map(|text| format!("// {}\n", line(text))).collect();
+    match package {
+        Some(package) => format!("{lines}package {package}\n\n"),
+        None => lines,
+    }
 }
 
 /// A text that ends no line.

@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
     /// The file to write [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<String>,
+    /// The package of a Kotlin file
+    #[arg(long, value_name = "NAME", value_parser = parse_package)]
+    package: Option<String>,
     /// Let the file say less than the pin set: all that can be let through, or what is named
     #[arg(
         long, value_name = "MEANING,…", num_args = 0..=1, require_equals = true, value_delimiter = ',',
@@ -52,6 +55,19 @@ fn parse_meaning(text: &str) -> Result<Option<Meaning>, String> {
         return Ok(None);
     }
     clap::ValueEnum::from_str(text, false).map(Some)
+}
+
+/// A name such as `com.example.bank`.
+fn parse_package(text: &str) -> Result<String, String> {
+    let is_name = |name: &str| {
+        let mut letters = name.chars();
+        letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+            && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    if text.split('.').all(is_name) {
+        return Ok(text.to_owned());
+    }
+    Err("not the name of a package, such as com.example.bank".to_owned())
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -75,8 +91,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Target::TrustkitAndroid => config::trustkit(&view, &plan),
         Target::Nspinneddomains => plist::pinned_domains(&view, &plan),
         Target::TrustkitIos => plist::trustkit(&view, &plan),
-        Target::Okhttp => code::okhttp(&view, &plan),
-        Target::Cronet => code::cronet(&view, &plan),
+        Target::Okhttp => code::okhttp(&view, &plan, arguments.package.as_deref()),
+        Target::Cronet => code::cronet(&view, &plan, arguments.package.as_deref()),
         Target::SslManager => json::ssl_manager(&view, &plan),
     };
     for loss in plan.losses.iter().filter(|loss| matches!(loss.carry, Carry::Instead(_))) {

@@ -19,9 +19,9 @@ pub(super) fn okhttp(path: &str, text: &str, import: &mut Import) {
         });
         let texts: Vec<_> = texts.collect();
         let others = |token: &Token| !matches!(token, Token::Text(_) | Token::Sign(','));
-        if texts.is_empty() && !arguments.iter().any(|token| *token == Token::Template) {
+        if texts.is_empty() && !arguments.contains(&Token::Template) {
             // A list's `add`, or variables alone.
-            if arguments.iter().any(|token| *token == Token::Sign(',')) {
+            if arguments.contains(&Token::Sign(',')) {
                 import.leave(place, "no literal among its arguments: look up what they are");
             }
         } else if arguments.iter().any(others) || arguments.first().is_none_or(others) {
@@ -81,7 +81,7 @@ pub(super) fn cronet(path: &str, text: &str, import: &mut Import) {
                     Some(pin) if pins.contains(&(pin, PinAt::Any)) => {}
                     Some(pin) => pins.push((pin, PinAt::Any)),
                     None => {
-                        import.leave(&place, format!("the pin {text:?} is no digest of 32 bytes"))
+                        import.leave(&place, format!("the pin {text:?} is no digest of 32 bytes"));
                     }
                 },
                 Token::Template => import.leave(&place, "a pin is no literal: look up what it is"),
@@ -127,7 +127,7 @@ pub(super) fn list(
     let mut pins = Vec::new();
     let separator = |c: char| !(c.is_ascii_alphanumeric() || "+/=:".contains(c));
     for (i, line) in text.lines().enumerate() {
-        let line = line.split("//").next().unwrap_or_default();
+        let line = without_comment(line);
         for word in line.split(separator).filter(|word| word.len() >= 20) {
             match digest(word, certificates) {
                 Some(pin) if pins.contains(&(pin, PinAt::Any)) => {}
@@ -144,4 +144,11 @@ pub(super) fn list(
     }
     let (place, host) = (path.to_owned(), host.clone());
     import.add(Found { place, host, include_subdomains, mode: Mode::Enforce, expires: None, pins });
+}
+
+/// A line up to its comment. Two slashes within a digest are none.
+fn without_comment(line: &str) -> &str {
+    let mut slashes = line.match_indices("//").map(|(at, _)| at);
+    let begins = |at: &usize| line[..*at].chars().next_back().is_none_or(char::is_whitespace);
+    slashes.find(begins).map_or(line, |at| &line[..at])
 }

@@ -157,7 +157,8 @@ fn only_what_is_named_is_let_through_and_a_refusal_writes_nothing() {
     assert_eq!(desk.text("Pins.kt"), "good");
     desk.ok(&[&export[..], &["--approximate=expiry,leaf_only"]].concat());
     assert!(
-        desk.text("Pins.kt").contains(&format!("\"sha256/{A}\", // active: a --> b\n")),
+        desk.text("Pins.kt")
+            .contains(&format!("// active: a --> b\n            \"sha256/{A}\",\n")),
         "{}",
         desk.text("Pins.kt")
     );
@@ -300,4 +301,16 @@ fn a_signed_pin_sets_end_and_grace_are_carried() {
     assert!(kotlin.contains("Date(1802044800000L)"), "{kotlin}");
     desk.ok(&["export", "pins.json", "--to", "nsc", "-o", "nsc.xml"]);
     assert_eq!(python(&desk, XML, "nsc.xml")[3][0][3][1][1]["expiration"], "2027-02-09");
+}
+
+/// `ExportedPinsTest` of the Kotlin tests asks OkHttp itself what this file means.
+#[test]
+fn what_okhttp_is_asked_about_is_what_is_exported() {
+    let desk = Desk::with("okhttp-export", "pins.json", include_str!("exported/pins.json"));
+    let export = ["export", "pins.json", "--to", "okhttp", "--package"];
+    let theirs =
+        include_str!("../../../android/pinfold/src/test/kotlin/dev/pinfold/exported/Pins.kt");
+    assert_eq!(desk.ok(&[&export[..], &["dev.pinfold.exported"]].concat()), theirs);
+    let error = desk.refused(&[&export[..], &["a.b;import x"]].concat());
+    assert!(error.contains("com.example.bank"), "{error}");
 }

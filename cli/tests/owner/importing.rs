@@ -213,6 +213,12 @@ fn both_forms_of_ssl_config_and_lists_of_digests() {
     let (_, entries, _) =
         import(&desk, "list", &["pins.dart"], &[&list[..], &["--certificates"]].concat());
     assert_eq!(entries[0]["pins"][0]["cert_sha256"], A);
+    // Slashes are letters of base64, and two of them no comment.
+    let slashes = "//P0qaYJBnhcm6QTtl5LdCGNQ+uSVP0OcXeMb//gU+0=";
+    desk.write("pins.txt", format!("sha256/{slashes} // ours\n{B} //sha256/{C}\n"));
+    let (code, entries, said) = import(&desk, "list", &["pins.txt"], &list);
+    let expected = json!([entry("api.example.com", json!({}), &[slashes, B], "any")]);
+    assert_eq!((code, entries), (0, expected), "{said}");
 }
 
 #[test]
