@@ -1,10 +1,11 @@
 //! For how long a call waits, and what wakes it.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use crate::cancel::{CancelToken, Wake};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// For how long a call waits: until its deadline, or until it is cancelled.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +112,7 @@ impl Wake for Bell {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::thread;
     use std::time::Duration;

@@ -6,11 +6,12 @@
 //! there can be too many: an app that tries for hours would end without threads.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::cancel::Wake;
 use crate::patience::Bell;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Slots for work of one kind.
 #[derive(Debug)]
@@ -127,7 +128,7 @@ impl Drop for Slot {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
 
@@ -172,5 +173,53 @@ mod tests {
         assert!(matches!(taken(&slots), Err(NoSlot::Full)));
         drop(hung);
         taken(&slots).expect("they came back");
+    }
+}
+
+#[cfg(all(test, shuttle))]
+mod interleavings {
+    use std::ops::ControlFlow;
+
+    use shuttle::thread;
+
+    use super::*;
+    use crate::cancel::CancelToken;
+    use crate::patience::{Impatience, Patience};
+    use crate::sync::atomic::{AtomicUsize, Ordering};
+    use crate::sync::in_every_order;
+
+    /// Waits for a slot; none where the wait was cancelled.
+    fn slot(slots: &Arc<Slots>, cancel: &CancelToken) -> Result<Slot, Impatience> {
+        let bell = Arc::default();
+        let mut place = slots.place(&bell);
+        Patience { deadline: None, cancel }.wait(&bell, || match place.take() {
+            Ok(slot) => ControlFlow::Break(slot),
+            Err(NoSlot::Yet(_)) => ControlFlow::Continue(None),
+            Err(NoSlot::Full) => panic!("nothing hangs"),
+        })
+    }
+
+    #[test]
+    fn nobody_is_forgotten_in_the_queue_not_even_behind_one_who_leaves_it() {
+        in_every_order(|| {
+            let slots = Slots::new(1, Duration::from_secs(3_600));
+            let (at_work, cancel) = (Arc::new(AtomicUsize::new(0)), CancelToken::new());
+            let cancels = [CancelToken::new(), cancel.clone(), CancelToken::new()];
+            let work = cancels.map(|cancel| {
+                let (slots, at_work) = (slots.clone(), at_work.clone());
+                thread::spawn(move || {
+                    let slot = slot(&slots, &cancel)?;
+                    assert_eq!(at_work.fetch_add(1, Ordering::SeqCst), 0, "more than one");
+                    at_work.fetch_sub(1, Ordering::SeqCst);
+                    drop(slot);
+                    Ok::<_, Impatience>(())
+                })
+            });
+            cancel.cancel();
+            let [one, _impatient, other] = work.map(|work| work.join().expect("no panic"));
+            assert_eq!((one, other), (Ok(()), Ok(())));
+            let state = slots.lock();
+            assert!(state.begun.is_empty() && state.queue.is_empty());
+        });
     }
 }

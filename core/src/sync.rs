@@ -5,10 +5,14 @@
 //! For code that such a test looks at; the rest uses the standard library.
 
 #[cfg(not(all(test, shuttle)))]
-pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
+#[cfg(not(all(test, shuttle)))]
+pub(crate) use std::thread;
 
 #[cfg(all(test, shuttle))]
-pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};
+pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic};
+#[cfg(all(test, shuttle))]
+pub(crate) use shuttle::thread;
 
 /// Runs `scenario` under many orders of its threads: at random, and with few but well-placed
 /// switches, which is how most mistakes show.

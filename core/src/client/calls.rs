@@ -1,9 +1,10 @@
 //! The calls under way, for closing a client.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use crate::cancel::CancelToken;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Lists, so that calls that begin or end at the same time rarely meet at one lock.
 const LISTS: usize = 16;
@@ -61,7 +62,7 @@ fn lock(list: &Mutex<Vec<CancelToken>>) -> MutexGuard<'_, Vec<CancelToken>> {
     list.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
 
@@ -78,5 +79,29 @@ mod tests {
         let late = CancelToken::new();
         calls.begin(&late);
         assert!(late.is_cancelled());
+    }
+}
+
+#[cfg(all(test, shuttle))]
+mod interleavings {
+    use std::sync::Arc;
+
+    use shuttle::thread;
+
+    use super::*;
+    use crate::sync::in_every_order;
+
+    #[test]
+    fn a_call_that_begins_while_its_client_is_closed_is_ended() {
+        in_every_order(|| {
+            let (calls, cancel) = (Arc::new(Calls::default()), CancelToken::new());
+            let closing = thread::spawn({
+                let calls = calls.clone();
+                move || calls.close()
+            });
+            let _listed = calls.begin(&cancel);
+            closing.join().expect("no panic");
+            assert!(cancel.is_cancelled(), "it runs on");
+        });
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::cancel::Wake;
 use crate::patience::{Bell, Impatience, Patience};
 use crate::pin::HostName;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Lets requests begin in the order in which they came, as far as the limits allow: who waits for
 /// one host holds nobody up who is for another.
@@ -136,7 +137,7 @@ impl Drop for Permit<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::thread;
     use std::time::Instant;
@@ -204,5 +205,67 @@ mod tests {
         drop(held);
         let state = dispatcher.lock();
         assert!(state.running == 0 && state.hosts.is_empty() && state.queue.is_empty());
+    }
+}
+
+#[cfg(all(test, shuttle))]
+mod interleavings {
+    use shuttle::thread;
+
+    use super::*;
+    use crate::cancel::CancelToken;
+    use crate::sync::atomic::AtomicUsize;
+    use crate::sync::in_every_order;
+
+    fn hosts() -> [HostName; 2] {
+        ["a.test", "b.test"].map(|name| HostName::parse(name).expect("a name"))
+    }
+
+    #[test]
+    fn limits_hold_and_everybody_gets_a_turn() {
+        in_every_order(|| {
+            let dispatcher = Arc::new(Dispatcher::new(2, 1));
+            let running = Arc::new([(); 2].map(|()| AtomicUsize::new(0)));
+            let requests = [0, 0, 1, 0].map(|to| {
+                let (dispatcher, running) = (dispatcher.clone(), running.clone());
+                thread::spawn(move || {
+                    let (host, cancel) = (&hosts()[to], CancelToken::new());
+                    let patience = Patience { deadline: None, cancel: &cancel };
+                    let _permit = dispatcher.enter(host, patience).expect("its turn");
+                    let with_it = running[to].fetch_add(1, Ordering::SeqCst);
+                    assert_eq!(with_it, 0, "one to a host");
+                    running[to].fetch_sub(1, Ordering::SeqCst);
+                })
+            });
+            // Whoever were forgotten in the queue would hang here, which shuttle reports.
+            requests.into_iter().for_each(|request| request.join().expect("no panic"));
+            let state = dispatcher.lock();
+            assert!(state.running == 0 && state.hosts.is_empty() && state.queue.is_empty());
+        });
+    }
+
+    #[test]
+    fn who_is_let_in_while_giving_up_takes_nobody_s_place() {
+        in_every_order(|| {
+            let (dispatcher, [host, _]) = (Arc::new(Dispatcher::new(1, 1)), hosts());
+            let (never, cancel) = (CancelToken::new(), CancelToken::new());
+            let patience = Patience { deadline: None, cancel: &never };
+            let held = dispatcher.enter(&host, patience).expect("free");
+            let enter = |cancel: CancelToken| {
+                let (dispatcher, host) = (dispatcher.clone(), host.clone());
+                thread::spawn(move || {
+                    let patience = Patience { deadline: None, cancel: &cancel };
+                    dispatcher.enter(&host, patience).map(drop)
+                })
+            };
+            let (impatient, patient) = (enter(cancel.clone()), enter(never.clone()));
+            let cancelling = thread::spawn(move || cancel.cancel());
+            drop(held);
+            cancelling.join().expect("no panic");
+            let _either = impatient.join().expect("no panic");
+            assert_eq!(patient.join().expect("no panic"), Ok(()));
+            let state = dispatcher.lock();
+            assert!(state.running == 0 && state.queue.is_empty());
+        });
     }
 }

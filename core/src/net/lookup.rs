@@ -6,8 +6,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
@@ -15,6 +14,7 @@ use once_cell::sync::Lazy;
 use crate::cancel::Wake;
 use crate::patience::{Bell, Impatience, Patience};
 use crate::slots::{NoSlot, Place, Slot, Slots};
+use crate::sync::{Mutex, MutexGuard, thread};
 
 /// How many lookups may be under way, and how many may hang.
 const MAX: usize = 64;
@@ -171,7 +171,7 @@ fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
     Ok((name, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::channel;
@@ -265,5 +265,60 @@ mod tests {
         let cancel = CancelToken::new();
         let answer = lookups.find("h", patience(&cancel));
         assert_eq!(answer, Err(Failure::Resolver("no such host".into())));
+    }
+}
+
+#[cfg(all(test, shuttle))]
+mod interleavings {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::cancel::CancelToken;
+    use crate::sync::atomic::{AtomicUsize, Ordering};
+    use crate::sync::in_every_order;
+
+    const FOUND: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    /// Three calls, of which the first may give up, over so many slots.
+    fn scenario(names: [&'static str; 3], slots: usize) -> usize {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let resolve = {
+            let (asked, resolving) = (asked.clone(), AtomicUsize::new(0));
+            move |_: &str| {
+                assert!(resolving.fetch_add(1, Ordering::SeqCst) < slots, "more than may be");
+                asked.fetch_add(1, Ordering::SeqCst);
+                thread::yield_now();
+                resolving.fetch_sub(1, Ordering::SeqCst);
+                Ok(vec![FOUND])
+            }
+        };
+        let lookups = Lookups::new(Slots::new(slots, HANGS_AFTER), resolve);
+        let cancel = CancelToken::new();
+        let cancels = [cancel.clone(), CancelToken::new(), CancelToken::new()];
+        let mut calls = names.into_iter().zip(cancels).map(|(name, cancel)| {
+            let lookups = lookups.clone();
+            thread::spawn(move || lookups.find(name, Patience { deadline: None, cancel: &cancel }))
+        });
+        let calls = [(); 3].map(|()| calls.next().expect("three"));
+        cancel.cancel();
+        let [impatient, one, other] = calls.map(|call| call.join().expect("no panic"));
+        assert_eq!((one, other), (Ok(vec![FOUND]), Ok(vec![FOUND])));
+        let gave_up = Err(Failure::Impatient(Impatience::Cancelled));
+        assert!(impatient == Ok(vec![FOUND]) || impatient == gave_up);
+        asked.load(Ordering::SeqCst)
+    }
+
+    #[test]
+    fn one_name_is_looked_up_once_for_all_who_wait_and_one_who_gives_up_takes_it_from_nobody() {
+        in_every_order(|| {
+            assert!((1..=3).contains(&scenario(["a.test"; 3], 2)));
+        });
+    }
+
+    #[test]
+    fn other_names_wait_for_a_slot_and_get_it() {
+        in_every_order(|| {
+            assert!(scenario(["a.test", "b.test", "b.test"], 1) >= 1);
+        });
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use super::buffers::Buffers;
@@ -11,6 +11,7 @@ use super::connection::{Connection, Handle, Stamp};
 use super::origin::Origin;
 use crate::clock::Clock;
 use crate::error::CertificateFacts;
+use crate::sync::{Mutex, MutexGuard};
 use crate::verify::Judge;
 
 /// Servers end what is idle, nginx after 75 s: a request would meet a connection that is about to
@@ -228,5 +229,148 @@ impl State {
         let is_old = |idle: &Idle| boot.saturating_sub(idle.since) >= MAX_AGE;
         let n = self.idle.iter().take_while(|idle| is_old(idle)).count();
         self.idle.drain(..n).collect()
+    }
+}
+
+#[cfg(all(test, shuttle))]
+mod interleavings {
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::LazyLock;
+
+    use rustls::{ClientConfig, ClientConnection, RootCertStore};
+    use rustls_pki_types::CertificateDer;
+    use shuttle::thread;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::net::wire::{Closer, Socket};
+    use crate::pin::{HostName, PinSet};
+    use crate::sync::in_every_order;
+    use crate::verify::{CertificateIdentity, Roots, SystemTrust};
+
+    const HOST: &str = "a.test";
+    /// Of no key.
+    const OTHERS: [&str; 2] = [
+        "YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=",
+        "sRHdihwgkaib1P1gxX8HFszlD+7/gTfNvuAybgLPNis=",
+    ];
+
+    static CERTIFICATE: LazyLock<CertificateDer<'static>> = LazyLock::new(|| {
+        let key = rcgen::KeyPair::generate().expect("randomness");
+        let names = vec![HOST.to_owned()];
+        let parameters = rcgen::CertificateParams::new(names).expect("a name");
+        parameters.self_signed(&key).expect("a certificate").der().clone()
+    });
+    static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring has them")
+            .with_root_certificates(RootCertStore::empty());
+        Arc::new(config.with_no_client_auth())
+    });
+    /// One that accepts the certificate, or one that does not.
+    fn judge(accepts: bool) -> Arc<Judge> {
+        let own = CertificateIdentity::read(&CERTIFICATE, "it").expect("a certificate").spki;
+        let own = own.to_string().replace("sha256/", "");
+        let [one, other] = OTHERS;
+        let pin = if accepts { own.as_str() } else { one };
+        let json = format!(
+            r#"{{"schema":1,"hosts":[{{"host":"{HOST}","trust":"pin_only","pins":[
+                {{"sha256":"{pin}","at":"leaf"}},{{"sha256":"{other}","at":"leaf"}}]}}]}}"#
+        );
+        let pins = PinSet::parse(json.as_bytes()).expect("a pin set");
+        let root = CERTIFICATE.to_vec();
+        let system = SystemTrust::new(&Roots::Only(vec![root])).expect("a certificate");
+        Arc::new(Judge { pins, deny_unpinned: true, system, managed: None })
+    }
+
+    fn origin() -> Origin {
+        Origin::new(HostName::parse(HOST).expect("a name"), 443)
+    }
+
+    fn pool(abort_withdrawn: bool) -> Arc<Pool> {
+        Arc::new(Pool::new(judge(true), Arc::new(SystemClock), 4, abort_withdrawn))
+    }
+
+    /// A connection as a handshake leaves it, with what serves the other end.
+    fn connection(pool: &Pool) -> (Box<Connection>, TcpStream) {
+        let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let stream = TcpStream::connect(server.local_addr().expect("bound")).expect("loopback");
+        let (peer, _) = server.accept().expect("loopback");
+        let (judge, stamp) = pool.terms();
+        let judged = judge.accepted(HOST, &CERTIFICATE, SystemClock.wall()).expect("its pin");
+        let session = ClientConnection::new(TLS.clone(), HOST.try_into().expect("a name"));
+        let stream = Arc::new(stream);
+        let (socket, closer) = (Socket::new(stream.clone()), Arc::new(Closer::new(stream)));
+        let session = session.expect("good settings");
+        let connection = Connection::new(origin(), session, socket, closer, judged, stamp);
+        (Box::new(connection), peer)
+    }
+
+    fn has_idle(pool: &Pool) -> bool {
+        pool.take(&origin()).0.is_some()
+    }
+
+    #[test]
+    fn what_comes_back_while_its_pin_is_withdrawn_is_not_handed_out() {
+        in_every_order(|| {
+            let pool = pool(false);
+            let (connection, _peer) = connection(&pool);
+            let replacing = thread::spawn({
+                let (pool, judge) = (pool.clone(), judge(false));
+                move || pool.replace(judge)
+            });
+            pool.put(connection, Buffers::default());
+            replacing.join().expect("no panic");
+            assert!(!has_idle(&pool));
+            assert!(pool.lock().idle.is_empty());
+        });
+    }
+
+    #[test]
+    fn a_pin_set_that_changes_nothing_costs_no_connection() {
+        in_every_order(|| {
+            let pool = pool(false);
+            let ((first, _peer), (second, _other)) = (connection(&pool), connection(&pool));
+            pool.put(first, Buffers::default());
+            let replacing = thread::spawn({
+                let (pool, judge) = (pool.clone(), judge(true));
+                move || pool.replace(judge)
+            });
+            pool.put(second, Buffers::default());
+            replacing.join().expect("no panic");
+            assert_eq!(pool.lock().idle.len(), 2);
+        });
+    }
+
+    #[test]
+    fn what_comes_back_while_idle_connections_are_closed_is_closed() {
+        in_every_order(|| {
+            let pool = pool(false);
+            let (connection, _peer) = connection(&pool);
+            let closing = thread::spawn({
+                let pool = pool.clone();
+                move || pool.close_idle()
+            });
+            pool.put(connection, Buffers::default());
+            closing.join().expect("no panic");
+            assert!(!has_idle(&pool), "made before");
+        });
+    }
+
+    #[test]
+    fn a_connection_that_is_made_while_its_pin_is_withdrawn_is_ended() {
+        in_every_order(|| {
+            let pool = pool(true);
+            let (connection, _peer) = connection(&pool);
+            let replacing = thread::spawn({
+                let (pool, judge) = (pool.clone(), judge(false));
+                move || pool.replace(judge)
+            });
+            let registered = pool.register(&connection);
+            replacing.join().expect("no panic");
+            assert!(registered.is_err() || connection.handle().withdrawn().is_some());
+        });
     }
 }

@@ -20,9 +20,6 @@ use crate::time::format_rfc3339_utc;
 /// Seconds between asking for the time and asking about it.
 const PRESENT: u64 = 300;
 
-/// Longer than any chain that fits into a handshake.
-const MAX_CHAIN: usize = 256;
-
 /// Stands for the names that a wildcard covers and no entry has for a host.
 const ANY_LABEL: &str = "any-other-name";
 
@@ -171,7 +168,7 @@ impl Judge {
     /// Judges `chain` (DER, end-entity first) for `host` as a handshake would be.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for a host that is none or a chain that is empty or too long.
+    /// [`Error::InvalidRequest`] for a host that is none or an empty chain.
     pub(crate) fn explain(
         &self,
         host: &str,
@@ -181,9 +178,6 @@ impl Judge {
         let host = HostName::parse(host).map_err(|reason| Error::request("host", reason))?;
         let name = ServerName::try_from(host.as_str())
             .map_err(|e| Error::request("host", e.to_string()))?;
-        if chain.len() > MAX_CHAIN {
-            return Err(Error::request("chain", format!("more than {MAX_CHAIN} certificates")));
-        }
         let chain = chain.iter().map(|der| CertificateDer::from(der.as_slice()));
         let chain = chain.collect::<Vec<_>>();
         let Some((end_entity, intermediates)) = chain.split_first() else {

@@ -147,3 +147,19 @@ struct Unjudged {
     chain: Vec<CertificateDer<'static>>,
     ocsp: Vec<u8>,
 }
+
+#[cfg(all(test, shuttle))]
+impl Judge {
+    /// Judges a certificate alone, as if a server had just presented it.
+    pub(crate) fn accepted(
+        &self,
+        host: &'static str,
+        certificate: &CertificateDer<'static>,
+        now: u64,
+    ) -> Option<Arc<Judged>> {
+        let name = ServerName::try_from(host).ok()?;
+        let of = Unjudged { name, chain: vec![certificate.clone()], ocsp: Vec::new() };
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now));
+        self.decide(of, now, Asking::nobodys()).ok().map(Arc::new)
+    }
+}
