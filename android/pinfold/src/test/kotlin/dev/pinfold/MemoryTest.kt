@@ -18,15 +18,17 @@ class MemoryTest {
         val arguments = listOf("$root", "${Testkit.port("backend")}") + pins
         val small =
             ProcessBuilder(
-                listOf(java, "-Xmx40m", "-cp", System.getProperty("java.class.path")) +
+                // Buffers for native code are allocated beside the heap, up to a limit of their own.
+                listOf(java, "-Xmx32m", "-XX:MaxDirectMemorySize=8m") +
+                    listOf("-cp", System.getProperty("java.class.path")) +
                     "dev.pinfold.SmallHeapKt" + arguments,
             ).redirectError(ProcessBuilder.Redirect.INHERIT).start()
         val said = small.inputReader().readText()
         assertEquals(0, small.waitFor())
         assertEquals(
             """
-            30000000 bytes: response_too_large
-            300000000 bytes: response_too_large
+            12000000 bytes: response_too_large
+            40000000 bytes: response_too_large
             a body: invalid_request
             and then: 200
             """.trimIndent(),

@@ -1,6 +1,7 @@
 package dev.pinfold
 
 import java.io.File
+import kotlin.time.Duration.Companion.seconds
 
 /** [MemoryTest]'s other process. */
 fun main(arguments: Array<String>) {
@@ -17,11 +18,13 @@ fun main(arguments: Array<String>) {
             roots = Roots.Only(listOf(File(root).readBytes()))
             connectTo(Testkit.HOST, 443, "127.0.0.1:$port")
             maxResponseBytes = 1L shl 30
+            timeout = 60.seconds
+            readTimeout = 60.seconds
         }
-    for (size in listOf(30_000_000, 300_000_000)) {
+    for (size in listOf(12_000_000, 40_000_000)) {
         println("$size bytes: ${client.end("/bytes/$size")}")
     }
-    println("a body: ${client.end("/echo", ByteArray(25_000_000))}")
+    println("a body: ${client.end("/echo", ByteArray(10_000_000))}")
     println("and then: ${client.end("/")}")
 }
 
