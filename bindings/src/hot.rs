@@ -29,6 +29,8 @@ pub enum Reply {
     Response {
         /// All but the body.
         head: ResponseHead,
+        /// How many bytes it has.
+        body_size: u64,
     },
     /// Nothing follows.
     Failed {
@@ -39,13 +41,23 @@ pub enum Reply {
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 static CLIENTS: RwLock<Option<HashMap<u64, Client>>> = RwLock::new(None);
-static CALLS: Mutex<Option<HashMap<u64, Entry>>> = Mutex::new(None);
+/// The calls between begin and end, in lists by id: those that begin or end at the same time rarely
+/// meet at one lock.
+static CALLS: [Mutex<Option<HashMap<u64, Entry>>>; 16] = [const { Mutex::new(None) }; 16];
 
 #[derive(Default)]
 struct Entry {
     cancel: CancelToken,
-    /// The reply, where it was larger than the caller's buffer.
-    kept: Option<Vec<u8>>,
+    kept: Option<Kept>,
+}
+
+/// What of a reply that was larger than the caller's buffer has not been taken yet.
+struct Kept {
+    /// Empty once it has been taken.
+    reply: Vec<u8>,
+    body: Vec<u8>,
+    /// How much of the body has been taken.
+    taken: usize,
 }
 
 pub(crate) fn register(client: Client) -> u64 {
@@ -60,15 +72,16 @@ pub(crate) fn forget(id: u64) {
     clients.get_or_insert_default().remove(&id);
 }
 
-fn calls() -> MutexGuard<'static, Option<HashMap<u64, Entry>>> {
-    CALLS.lock().unwrap_or_else(PoisonError::into_inner)
+/// The list that has `call`, if anyone has.
+fn calls(call: u64) -> MutexGuard<'static, Option<HashMap<u64, Entry>>> {
+    CALLS[call as usize % CALLS.len()].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Begins a call: its id, for the functions below. [`pinfold_call_end`] must follow.
 #[unsafe(no_mangle)]
 pub extern "C" fn pinfold_call_begin() -> u64 {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-    calls().get_or_insert_default().insert(id, Entry::default());
+    calls(id).get_or_insert_default().insert(id, Entry::default());
     id
 }
 
@@ -76,7 +89,7 @@ pub extern "C" fn pinfold_call_begin() -> u64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn pinfold_call_cancel(call: u64) {
     // Outside the lock: cancelling closes sockets.
-    let cancel = calls().get_or_insert_default().get(&call).map(|entry| entry.cancel.clone());
+    let cancel = calls(call).get_or_insert_default().get(&call).map(|entry| entry.cancel.clone());
     if let Some(cancel) = cancel {
         cancel.cancel();
     }
@@ -85,11 +98,14 @@ pub extern "C" fn pinfold_call_cancel(call: u64) {
 /// Ends a call and drops what is kept of it.
 #[unsafe(no_mangle)]
 pub extern "C" fn pinfold_call_end(call: u64) {
-    calls().get_or_insert_default().remove(&call);
+    let ended = calls(call).get_or_insert_default().remove(&call);
+    // Outside the lock: a reply that nobody has taken may be large.
+    drop(ended);
 }
 
-/// Sends the request in `input` and blocks until the [`Reply`] is in `output`: its length. Where
-/// `output` is too small, the negated length; the reply is then taken by [`pinfold_call_take`].
+/// Sends the request in `input` and blocks until the [`Reply`] and its body are in `output`: their
+/// length. Where `output` is too small for both, the negated length of the [`Reply`] alone; it is
+/// then taken by [`pinfold_call_take`], and the body after it in pieces.
 ///
 /// # Safety
 /// `input` must point to `input_len` bytes that can be read and `output` to `output_len` bytes that
@@ -113,25 +129,29 @@ pub unsafe extern "C" fn pinfold_call_execute(
             std::slice::from_raw_parts_mut(output, output_len as usize),
         )
     };
-    let reply = catch_unwind(AssertUnwindSafe(|| reply(client, call, input)));
-    let reply = reply.unwrap_or_else(|_| failed(Error::Internal { reason: "a panic".into() }));
-    match output.get_mut(..reply.len()) {
+    let answer = catch_unwind(AssertUnwindSafe(|| answer(client, call, input)));
+    let (reply, body) =
+        answer.unwrap_or_else(|_| failed(Error::Internal { reason: "a panic".into() }));
+    match output.get_mut(..reply.len() + body.len()) {
         Some(output) => {
-            output.copy_from_slice(&reply);
-            reply.len() as i64
+            let (head, rest) = output.split_at_mut(reply.len());
+            head.copy_from_slice(&reply);
+            rest.copy_from_slice(&body);
+            output.len() as i64
         }
         None => {
             let needed = reply.len() as i64;
-            if let Some(entry) = calls().get_or_insert_default().get_mut(&call) {
-                entry.kept = Some(reply);
+            if let Some(entry) = calls(call).get_or_insert_default().get_mut(&call) {
+                entry.kept = Some(Kept { reply, body, taken: 0 });
             }
             -needed
         }
     }
 }
 
-/// Copies the reply that [`pinfold_call_execute`] could not hand over: its length, or 0 where there
-/// is none or `output` is still too small.
+/// Copies what follows of the reply that [`pinfold_call_execute`] could not hand over: first the
+/// [`Reply`], whole, then as much of its body as `output` takes. How many bytes that are, or 0 where
+/// there are no more or `output` is too small for the [`Reply`].
 ///
 /// # Safety
 /// `output` must point to `output_len` bytes that can be written until the function returns.
@@ -142,23 +162,42 @@ pub unsafe extern "C" fn pinfold_call_take(call: u64, output: *mut u8, output_le
     }
     // SAFETY: the caller promises the range; it is not null.
     let output = unsafe { std::slice::from_raw_parts_mut(output, output_len as usize) };
-    let kept = calls().get_or_insert_default().get_mut(&call).and_then(|entry| entry.kept.take());
-    match kept.as_deref().and_then(|reply| Some((reply, output.get_mut(..reply.len())?))) {
-        Some((reply, output)) => {
-            output.copy_from_slice(reply);
-            reply.len() as i64
+    let kept = calls(call).get_or_insert_default().get_mut(&call).and_then(|e| e.kept.take());
+    let Some(mut kept) = kept else { return 0 };
+    // Outside the lock.
+    let copied = kept.copy(output);
+    if kept.taken < kept.body.len() || !kept.reply.is_empty() {
+        if let Some(entry) = calls(call).get_or_insert_default().get_mut(&call) {
+            entry.kept = Some(kept);
         }
-        None => 0,
+    }
+    copied as i64
+}
+
+impl Kept {
+    fn copy(&mut self, output: &mut [u8]) -> usize {
+        if !self.reply.is_empty() {
+            let Some(output) = output.get_mut(..self.reply.len()) else { return 0 };
+            output.copy_from_slice(&self.reply);
+            self.reply.clear();
+            return output.len();
+        }
+        let left = &self.body[self.taken..];
+        let n = left.len().min(output.len());
+        output[..n].copy_from_slice(&left[..n]);
+        self.taken += n;
+        n
     }
 }
 
-fn reply(client: u64, call: u64, input: &[u8]) -> Vec<u8> {
+/// The reply as UniFFI writes it, and its body.
+fn answer(client: u64, call: u64, input: &[u8]) -> (Vec<u8>, Vec<u8>) {
     match exchange(client, call, input) {
         Ok((head, body)) => {
-            let mut reply = Vec::with_capacity(1_024 + body.len());
-            <Reply as Lower<UniFfiTag>>::write(Reply::Response { head }, &mut reply);
-            reply.extend_from_slice(&body);
-            reply
+            let mut reply = Vec::with_capacity(1_024);
+            let body_size = body.len() as u64;
+            <Reply as Lower<UniFfiTag>>::write(Reply::Response { head, body_size }, &mut reply);
+            (reply, body)
         }
         Err(error) => failed(error),
     }
@@ -169,7 +208,7 @@ fn exchange(client: u64, call: u64, mut input: &[u8]) -> Result<(ResponseHead, V
     let found = clients.as_ref().and_then(|clients| clients.get(&client)).cloned();
     drop(clients);
     let client = found.ok_or(Error::ClientClosed)?;
-    let cancel = calls().get_or_insert_default().get(&call).map(|entry| entry.cancel.clone());
+    let cancel = calls(call).get_or_insert_default().get(&call).map(|entry| entry.cancel.clone());
     let cancel =
         cancel.ok_or_else(|| Error::Internal { reason: "a call that has ended".into() })?;
     let head = <RequestHead as Lift<UniFfiTag>>::try_read(&mut input)
@@ -177,8 +216,8 @@ fn exchange(client: u64, call: u64, mut input: &[u8]) -> Result<(ResponseHead, V
     execute(&client, head, input.to_vec(), &cancel)
 }
 
-fn failed(error: Error) -> Vec<u8> {
+fn failed(error: Error) -> (Vec<u8>, Vec<u8>) {
     let mut reply = Vec::with_capacity(512);
     <Reply as Lower<UniFfiTag>>::write(Reply::Failed { failure: error.into() }, &mut reply);
-    reply
+    (reply, Vec::new())
 }

@@ -83,11 +83,26 @@ fn take(call: u64, output: &mut [u8]) -> i64 {
     }
 }
 
-fn read(mut reply: &[u8]) -> Result<(ResponseHead, Vec<u8>), Failure> {
+fn read(reply: &[u8]) -> Result<(ResponseHead, Vec<u8>), Failure> {
+    let (head, body, size) = read_sized(reply)?;
+    assert_eq!(body.len() as u64, size);
+    Ok((head, body))
+}
+
+/// The head, what follows of the body, and how long that is as a whole.
+fn read_sized(mut reply: &[u8]) -> Result<(ResponseHead, Vec<u8>, u64), Failure> {
     match <Reply as Lift<UniFfiTag>>::try_read(&mut reply).expect("a reply") {
-        Reply::Response { head } => Ok((head, reply.to_vec())),
+        Reply::Response { head, body_size } => Ok((head, reply.to_vec(), body_size)),
         Reply::Failed { failure } => Err(failure),
     }
+}
+
+/// A body by a buffer that takes it at once.
+fn call_body(client: &Client, path: &str) -> Vec<u8> {
+    let (mut output, id) = (vec![0; 1 << 20], pinfold_call_begin());
+    let n = execute(client.id(), id, &request(path), &mut output);
+    pinfold_call_end(id);
+    read(&output[..usize::try_from(n).expect("it fits")]).expect("a response").1
 }
 
 /// A whole call with a buffer of 64 KiB.
@@ -107,15 +122,31 @@ fn a_reply_fits_or_is_taken_exactly_once() {
     assert_eq!((head.status, body.len()), (200, 1_000));
 
     let id = pinfold_call_begin();
-    let mut small = [0; 16];
-    let needed = -execute(client.id(), id, &request("/bytes/300000"), &mut small);
-    assert!(needed > 300_000, "{needed}");
-    let mut whole = vec![0; usize::try_from(needed).expect("positive")];
-    assert_eq!(take(id, &mut whole), needed);
-    assert_eq!(read(&whole).expect("a response").1.len(), 300_000);
-    assert_eq!(take(id, &mut whole), 0, "taken before");
+    let mut piece = vec![0; 16];
+    let needed = -execute(client.id(), id, &request("/bytes/300000"), &mut piece);
+    let needed = usize::try_from(needed).expect("too large");
+    assert!((17..2_000).contains(&needed), "{needed}");
+    assert_eq!(take(id, &mut piece), 0, "too small for the reply, which is still there");
+    piece.resize(needed + 1, 0);
+    assert_eq!(take(id, &mut piece), needed as i64, "the reply comes alone");
+    let (head, body, size) = read_sized(&piece[..needed]).expect("a response");
+    assert_eq!((head.status, body.len(), size), (200, 0, 300_000));
+    let mut body = Vec::new();
+    loop {
+        let n = usize::try_from(take(id, &mut piece)).expect("no error");
+        body.extend_from_slice(&piece[..n]);
+        if n < piece.len() {
+            break;
+        }
+    }
+    assert_eq!(body, call_body(&client, "/bytes/300000"));
+    assert_eq!(take(id, &mut piece), 0, "taken before");
     pinfold_call_end(id);
-    assert_eq!(take(id, &mut whole), 0, "ended");
+
+    let ended = pinfold_call_begin();
+    assert!(execute(client.id(), ended, &request("/bytes/300000"), &mut piece) < 0);
+    pinfold_call_end(ended);
+    assert_eq!(take(ended, &mut piece), 0, "ended");
 }
 
 #[test]

@@ -40,8 +40,8 @@ public class ClientConfig internal constructor() {
     public var readTimeout: Duration = 10.seconds
 
     /**
-     * For a whole call, with redirects and the body: from 1 ms to 24 hours. It begins when the
-     * request gets its thread: of all suspended calls, 64 run at a time and the others wait.
+     * For a whole call, with redirects and the body: from 1 ms to 24 hours. Of all suspended calls
+     * in a process 256 have a thread at a time; the others wait, and their time runs meanwhile.
      */
     public var timeout: Duration = 30.seconds
 

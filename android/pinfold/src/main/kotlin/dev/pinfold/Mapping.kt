@@ -13,7 +13,7 @@ import dev.pinfold.internal.Trust as FfiTrust
 
 internal val Request.bodySize: Int get() = body?.size ?: 0
 
-internal fun Request.toHead(): RequestHead {
+internal fun Request.toHead(timeout: Duration?): RequestHead {
     checkNotNegative("timeout", timeout)
     checkNotNegative("read_timeout", readTimeout)
     return RequestHead(

@@ -7,11 +7,9 @@ import dev.pinfold.internal.FfiConverterTypeRequestHead
 import dev.pinfold.internal.Reply
 import dev.pinfold.internal.ensureInitialized
 import kotlinx.coroutines.CancellableContinuation
-import kotlinx.coroutines.Dispatchers
-import java.net.URI
 import java.nio.ByteBuffer
 import java.util.concurrent.ConcurrentHashMap
-import java.util.concurrent.RejectedExecutionException
+import kotlin.time.Duration
 
 /**
  * One request on its way through `bindings/src/hot.rs`, which is three times as fast as UniFFI's
@@ -29,10 +27,17 @@ internal class NativeCall(
         running[id] = client
     }
 
-    /** Sends the request and blocks for the response. */
-    fun execute(request: Request): Response {
+    /**
+     * Sends the request and blocks for the response.
+     *
+     * @param timeout What is left of the call's, where it has waited already.
+     */
+    fun execute(
+        request: Request,
+        timeout: Duration? = request.timeout,
+    ): Response {
         checkBodySize(request.bodySize)
-        val head = request.toHead()
+        val head = request.toHead(timeout)
         val size = inputSize(FfiConverterTypeRequestHead.allocationSize(head), request.bodySize)
         return Buffers.use { buffers ->
             val input = allocated(size, ::requestTooLarge) { buffers.input(it) }
@@ -41,25 +46,29 @@ internal class NativeCall(
             val length = input.position()
             // JNA passes the address of a buffer's position.
             input.startOver()
-            read(request, exchange(request, input, length, buffers.output))
+            read(request, exchange(request, input, length, buffers.output), buffers.output)
         }
     }
 
-    /** [execute] and [end] on a thread for blocking: the one hop. */
+    /** [execute] and [end] on the thread that was reserved in [CallThreads]: the one hop. */
     fun enqueue(
         request: Request,
+        timeout: Duration?,
         continuation: CancellableContinuation<Response>,
     ) {
+        var isHandedOver = false
         try {
             // Not `withContext`, which waits for the end of what it has cancelled.
-            threads.dispatch(continuation.context) {
-                val result = runCatching { execute(request) }
+            CallThreads.run {
+                val result = runCatching { execute(request, timeout) }
                 end()
+                // Before the caller goes on, who may have the next request ready.
+                CallThreads.release()
                 continuation.resumeWith(result)
             }
-        } catch (e: RejectedExecutionException) {
-            end()
-            throw e
+            isHandedOver = true
+        } finally {
+            if (!isHandedOver) end()
         }
     }
 
@@ -71,7 +80,7 @@ internal class NativeCall(
         running.remove(id)
     }
 
-    /** The reply in [output], or in a buffer of its own where that is too small. */
+    /** The reply in [output], or in a buffer of its own where that is too small; its body follows. */
     private fun exchange(
         request: Request,
         input: ByteBuffer,
@@ -82,31 +91,53 @@ internal class NativeCall(
         val got = HotPath.pinfold_call_execute(clientId, id, input, length, output, capacity)
         if (got > 0) return output.limitTo(got.toInt())
         if (got == 0L || got < -Int.MAX_VALUE) throw lost(got)
-        val large =
-            allocated(-got.toInt(), { responseTooLarge(request) }, ByteBuffer::allocateDirect)
-        val taken = HotPath.pinfold_call_take(id, large, large.capacity())
+        val size = -got.toInt()
+        val reply =
+            if (size <= capacity) {
+                output
+            } else {
+                allocated(size, { responseTooLarge(request) }, ByteBuffer::allocateDirect)
+            }
+        val taken = HotPath.pinfold_call_take(id, reply, reply.capacity())
         if (taken != -got) throw lost(taken)
-        return large
+        return reply.limitTo(size)
     }
 
+    /** The response; of a large body [output] takes one piece after the other. */
     private fun read(
         request: Request,
         reply: ByteBuffer,
+        output: ByteBuffer,
     ): Response =
         when (val decoded = FfiConverterTypeReply.read(reply)) {
             is Reply.Failed -> throw decoded.failure.toException()
             is Reply.Response -> {
-                val body = allocated(reply.remaining(), { responseTooLarge(request) }, ::ByteArray)
-                reply.get(body)
+                val size = decoded.bodySize.toInt()
+                val body = allocated(size, { responseTooLarge(request) }, ::ByteArray)
+                if (reply.remaining() == body.size) reply.get(body) else take(body, output)
                 decoded.head.toResponse(body)
             }
         }
+
+    private fun take(
+        body: ByteArray,
+        output: ByteBuffer,
+    ) {
+        var filled = 0
+        while (filled < body.size) {
+            output.startOver()
+            val taken = HotPath.pinfold_call_take(id, output, output.capacity())
+            if (taken !in 1..body.size - filled) throw lost(taken)
+            output.get(body, filled, taken.toInt())
+            filled += taken.toInt()
+        }
+    }
 
     private fun requestTooLarge() =
         PinfoldException.InvalidRequest("request, body: larger than the memory left", "body")
 
     private fun responseTooLarge(request: Request): PinfoldException {
-        val host = runCatching { URI(request.url).host }.getOrNull().orEmpty()
+        val host = request.url.host()
         return PinfoldException.ResponseTooLarge(
             "$host: the response is larger than the memory left",
             host,
@@ -119,9 +150,6 @@ internal class NativeCall(
     companion object {
         /** The clients of the calls between begin and end. */
         val running = ConcurrentHashMap<Long, Client>()
-
-        /** A view of its own, so that slow servers do not block the threads of the app's own IO. */
-        private val threads = Dispatchers.IO.limitedParallelism(64, "Pinfold")
     }
 }
 

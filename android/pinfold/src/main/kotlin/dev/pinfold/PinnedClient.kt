@@ -4,7 +4,10 @@ import dev.pinfold.internal.Client
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.suspendCancellableCoroutine
 import kotlin.time.Clock
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Instant
+import kotlin.time.TimeSource
 
 /**
  * Sends requests over connections whose certificate the pin set allows.
@@ -19,6 +22,7 @@ import kotlin.time.Instant
  * ```
  */
 public class PinnedClient private constructor(
+    private val timeout: Duration,
     make: () -> Client,
 ) : AutoCloseable {
     private val opening = Opening(::closed) { Native(translated(make)) }
@@ -40,7 +44,7 @@ public class PinnedClient private constructor(
     public constructor(
         pins: PinSet,
         configure: ClientConfig.() -> Unit = {},
-    ) : this(making(ClientConfig().apply(configure), pins))
+    ) : this(ClientConfig().apply(configure), pins)
 
     /**
      * Makes a client whose pin sets come from an updater: every newer one is in force at once, and
@@ -57,11 +61,19 @@ public class PinnedClient private constructor(
         updater: PinSetUpdater,
         configure: ClientConfig.() -> Unit = {},
     ) : this(
-        making(
-            ClientConfig().apply { systemTrust = updater.systemTrust }.apply(configure),
-            updater,
-        ),
+        ClientConfig().apply { systemTrust = updater.systemTrust }.apply(configure),
+        updater,
     )
+
+    private constructor(
+        config: ClientConfig,
+        pins: PinSet,
+    ) : this(config.timeout, making(config, pins))
+
+    private constructor(
+        config: ClientConfig,
+        updater: PinSetUpdater,
+    ) : this(config.timeout, making(config, updater))
 
     /**
      * Sends a request and waits for the whole response without blocking the caller's thread.
@@ -72,11 +84,41 @@ public class PinnedClient private constructor(
     @Throws(PinfoldException::class, CancellationException::class)
     public suspend fun send(request: Request): Response {
         val native = opening.await()
-        return suspendCancellableCoroutine { continuation ->
+        // Two calls in the last place, so that neither costs a state of its own.
+        return if (CallThreads.tryReserve()) {
+            send(native, request, request.timeout)
+        } else {
+            sendLater(native, request)
+        }
+    }
+
+    /** On the thread that was reserved, with what is left of the timeout. */
+    private suspend fun send(
+        native: Native,
+        request: Request,
+        timeout: Duration?,
+    ): Response =
+        suspendCancellableCoroutine { continuation ->
             val call = NativeCall(native.client, native.id)
             continuation.invokeOnCancellation { call.cancel() }
-            call.enqueue(request, continuation)
+            call.enqueue(request, timeout, continuation)
         }
+
+    /** Once there is a thread, within the timeout. */
+    private suspend fun sendLater(
+        native: Native,
+        request: Request,
+    ): Response {
+        val timeout = request.timeout ?: timeout
+        val begun = TimeSource.Monotonic.markNow()
+        if (!CallThreads.reserve(timeout)) {
+            throw PinfoldException.Timeout(
+                "no thread within $timeout: ${CallThreads.MAX} requests are on their way",
+                request.url.host(),
+                PinfoldException.Timeout.Phase.TOTAL,
+            )
+        }
+        return send(native, request, (timeout - begun.elapsedNow()).coerceAtLeast(1.milliseconds))
     }
 
     /**

@@ -65,10 +65,7 @@ public class Request(
     /** The body, where there is one. It is not copied: leave it alone until the answer is there. */
     public val body: ByteArray?
 
-    /**
-     * The call's own timeout, or none where the client's holds. It begins when the request gets its
-     * thread; see [ClientConfig.timeout].
-     */
+    /** The call's own timeout, or none where the client's holds; see [ClientConfig.timeout]. */
     public val timeout: Duration?
 
     /** The call's own timeout for the next bytes of the answer, or none where the client's holds. */
@@ -94,10 +91,7 @@ public class RequestBuilder internal constructor() {
     internal val headers = mutableListOf<Header>()
     internal var body: ByteArray? = null
 
-    /**
-     * Overrides [ClientConfig.timeout] for this call. It begins when the request gets its thread,
-     * as that one does.
-     */
+    /** Overrides [ClientConfig.timeout] for this call. */
     public var timeout: Duration? = null
 
     /**

@@ -1,5 +1,7 @@
 package dev.pinfold
 
+import java.net.URI
+
 /**
  * The text with NUL for each lone surrogate, of which Rust's strings have none: NUL is refused
  * wherever it matters, with an error that names the place.
@@ -26,6 +28,9 @@ internal fun String.withoutSecrets(): String {
     val path = rest.drop(authority.length)
     return (scheme + authority.substringAfterLast('@') + path).take(MAX_SHOWN)
 }
+
+/** The host of what may not even be a URL; then nothing. */
+internal fun String.host(): String = runCatching { URI(this).host }.getOrNull().orEmpty()
 
 private val SCHEME = Regex("^([A-Za-z][A-Za-z0-9+.-]*:)?//")
 private const val MAX_SHOWN = 200

@@ -4,7 +4,6 @@ import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.coroutineScope
-import kotlinx.coroutines.delay
 import kotlinx.coroutines.supervisorScope
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeout
@@ -70,7 +69,7 @@ class CancellationTest {
         }
 
     @Test
-    suspend fun `slow servers do not block the app's own IO, and timeouts wait for a thread`() =
+    suspend fun `slow servers do not block the app's own IO`() =
         coroutineScope {
             Testkit.client().use { client ->
                 val slow =
@@ -79,15 +78,7 @@ class CancellationTest {
                     }
                 repeat(64) { Testkit.awaitRequest("/hang?slow$it") }
                 withTimeout(5.seconds) { withContext(Dispatchers.IO) { } }
-
-                val next =
-                    async(Dispatchers.Default) {
-                        client.get(Testkit.url("/")) { timeout = 500.milliseconds }
-                    }
-                delay(1.seconds)
-                assertFalse(next.isCompleted)
                 slow.forEach { it.cancel() }
-                assertEquals(200, next.await().status)
             }
         }
 
