@@ -254,7 +254,7 @@ fn a_pin_never_makes_an_invalid_chain_good_nor_a_foreign_pin_a_valid_one() {
 
 #[test]
 fn every_disagreement_has_its_reason_in_the_documentation() {
-    let documentation = include_str!("../../docs/security.md");
+    let documentation = include_str!("../../docs/limbo.md");
     for id in DISAGREEMENTS.iter().flat_map(|(_, ids)| *ids) {
         assert!(documentation.contains(&format!("`{id}`")), "{id}");
     }
