@@ -226,7 +226,7 @@ impl Client {
     /// for a newer one, as it does for a request.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for a host that is none, and for no certificate or too many;
+    /// [`Error::InvalidRequest`] for a host that is none, and for no certificate;
     /// [`Error::ClientClosed`].
     pub fn explain(&self, host: &str, chain: &[Vec<u8>], at: u64) -> Result<Explanation, Error> {
         if self.is_closed() {

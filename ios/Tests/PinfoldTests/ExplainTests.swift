@@ -216,13 +216,11 @@ struct ExplainTests {
             #expect(error.code == "invalid_request")
             #expect(error.place == "host")
         }
-        for chain in [[], Array(repeating: chain[0], count: 257)] {
-            let error = try await failure {
-                try await client.explain(host: Testkit.host, chain: chain)
-            }
-            #expect(error.code == "invalid_request")
-            #expect(error.place == "chain")
+        let empty = try await failure {
+            try await client.explain(host: Testkit.host, chain: [])
         }
+        #expect(empty.code == "invalid_request")
+        #expect(empty.place == "chain")
         for seconds in [-1, .nan, .infinity, 253_402_300_800] {
             let at = Date(timeIntervalSince1970: seconds)
             let error = try await failure {
@@ -231,8 +229,10 @@ struct ExplainTests {
             #expect(error.code == "invalid_request")
             #expect(error.place == "at")
         }
-        for der in [Data(), Data("certificate".utf8)] {
-            let told = try await client.explain(host: Testkit.host, chain: [der])
+        // What a server could present is judged, and refused as in a handshake.
+        let junk = [[Data()], [Data("certificate".utf8)], Array(repeating: Data(), count: 33)]
+        for chain in junk {
+            let told = try await client.explain(host: Testkit.host, chain: chain)
             #expect(!told.isAllowed)
             #expect(told.distrust == .invalid)
             #expect(told.error?.code == "certificate_invalid")

@@ -237,14 +237,17 @@ class ExplainTest {
             refused("host") { it.explain(host, chain) }
         }
         refused("chain") { it.explain(Testkit.HOST, emptyList()) }
-        refused("chain") { it.explain(Testkit.HOST, List(257) { byteArrayOf(1) }) }
         refused("chain") { it.explain(Testkit.HOST, listOf(ByteArray((16 shl 20) + 1))) }
         for (at in listOf("1969-12-31T23:59:59.5Z", "+10000-01-01T00:00:00Z")) {
             refused("at") { it.explain(Testkit.HOST, chain, Instant.parse(at)) }
         }
         refused("at") { it.explain(Testkit.HOST, chain, Instant.DISTANT_PAST) }
-        val junk = Testkit.client().use { it.explain(Testkit.HOST, listOf(byteArrayOf(1))) }
-        assertEquals(Reason.INVALID, junk.distrust)
+        // What a server could present is judged, and refused as in a handshake.
+        for (count in listOf(1, 33)) {
+            val junk = List(count) { byteArrayOf(1) }
+            val explained = Testkit.client().use { it.explain(Testkit.HOST, junk) }
+            assertEquals(Reason.INVALID, explained.distrust)
+        }
     }
 
     @Test

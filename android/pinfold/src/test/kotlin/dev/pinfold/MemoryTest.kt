@@ -2,9 +2,9 @@ package dev.pinfold
 
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
 import java.nio.file.Path
 import kotlin.io.path.writeBytes
-import org.junit.jupiter.api.io.TempDir
 
 /** What does not fit into the heap, in a process whose heap is small. */
 class MemoryTest {
@@ -27,7 +27,7 @@ class MemoryTest {
         assertEquals(0, small.waitFor())
         assertEquals(
             """
-            12000000 bytes: response_too_large
+            30000000 bytes: response_too_large
             40000000 bytes: response_too_large
             a body: invalid_request
             and then: 200

@@ -21,7 +21,7 @@ fun main(arguments: Array<String>) {
             timeout = 60.seconds
             readTimeout = 60.seconds
         }
-    for (size in listOf(12_000_000, 40_000_000)) {
+    for (size in listOf(30_000_000, 40_000_000)) {
         println("$size bytes: ${client.end("/bytes/$size")}")
     }
     println("a body: ${client.end("/echo", ByteArray(10_000_000))}")
