@@ -110,7 +110,10 @@ internal class NativeCall(
         output: ByteBuffer,
     ): Response =
         when (val decoded = FfiConverterTypeReply.read(reply)) {
-            is Reply.Failed -> throw decoded.failure.toException()
+            is Reply.Failed -> {
+                throw decoded.failure.toException()
+            }
+
             is Reply.Response -> {
                 val size = decoded.bodySize.toInt()
                 val body = allocated(size, { responseTooLarge(request) }, ::ByteArray)

@@ -99,7 +99,8 @@ public class PinSetUpdater private constructor(
      * @throws IllegalStateException after [close].
      */
     @Throws(PinSetUpdateException::class, CancellationException::class)
-    public suspend fun refreshIfDue(): Refreshed? = open { opening.await().refreshIfDue() }?.toPublic()
+    public suspend fun refreshIfDue(): Refreshed? =
+        open { opening.await().refreshIfDue() }?.toPublic()
 
     /**
      * [refresh] on the calling thread, which must not be a main thread.

@@ -24,7 +24,8 @@ class BesideOkHttpTest {
 
     @Test
     suspend fun `a header's value is read as OkHttp reads it`() {
-        val values = listOf("plain", "  blanks around \t", "caf\u00E9", "\u00C3\u00A9", "\u00FF\u00FE")
+        val values =
+            listOf("plain", "  blanks around \t", "caf\u00E9", "\u00C3\u00A9", "\u00FF\u00FE")
         for (value in values) {
             val head = "X-Value: ".encodeToByteArray() + value.toByteArray(Charsets.ISO_8859_1)
             assertSame(head + CRLF, ByteArray(0))

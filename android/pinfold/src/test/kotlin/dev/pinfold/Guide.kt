@@ -55,7 +55,8 @@ class Guide(
     }
 
     fun words(e: PinfoldException): String =
-        e.interception?.let { translations[it.kind.code] ?: it.message } ?: "No connection: ${e.code}"
+        e.interception?.let { translations[it.kind.code] ?: it.message }
+            ?: "No connection: ${e.code}"
 
     fun reportOnly(response: Response) {
         val pinning = response.pinning
@@ -108,12 +109,20 @@ class Guide(
         embedded: ByteArray,
         managed: Map<String, String>,
     ) {
-        val updater = PinSetUpdater(embedded) { managedConfiguration = ManagedConfiguration { managed[it] } }
+        val updater =
+            PinSetUpdater(embedded) {
+                managedConfiguration =
+                    ManagedConfiguration { managed[it] }
+            }
     }
 
     fun inspected(response: Response) {
         val pinning = response.pinning
-        if (pinning is Pinning.Inspected) show("Your organisation reads this connection (${pinning.authority}).")
+        if (pinning is Pinning.Inspected) {
+            show(
+                "Your organisation reads this connection (${pinning.authority}).",
+            )
+        }
     }
 
     fun ownAuthority(authority: ByteArray): PinSet {
@@ -185,7 +194,10 @@ class Guide(
         if (response.isSuccessful) show(response.text())
     }
 
-    fun check(host: String, chain: List<ByteArray>) {
+    fun check(
+        host: String,
+        chain: List<ByteArray>,
+    ) {
         val told = runBlocking { client.explain(host, chain) }
         if (!told.isAllowed) throw CertificateException(told.error)
     }

@@ -34,7 +34,8 @@ private fun PinnedClient.end(
 ): Any =
     try {
         val method = if (body == null) Method.GET else Method.POST
-        sendBlocking(Request(method, "https://${Testkit.HOST}$path") { body?.let { body(it) } }).status
+        val request = Request(method, "https://${Testkit.HOST}$path") { body?.let(::body) }
+        sendBlocking(request).status
     } catch (e: PinfoldException) {
         e.code
     }

@@ -87,7 +87,13 @@ class NetworkSecurityConfigTest {
     }
 
     private fun answer(config: NetworkSecurityConfig): JsonObject {
-        val pins = config.pins.pins.map { "sha256/" + Base64.getEncoder().encodeToString(it.digest) }
+        val pins =
+            config.pins.pins.map {
+                "sha256/" +
+                    Base64.getEncoder().encodeToString(
+                        it.digest,
+                    )
+            }
         val end = config.pins.expirationTime.takeIf { pins.isNotEmpty() && it != Long.MAX_VALUE }
         val refs = NetworkSecurityConfig::class.java.getDeclaredField("mCertificatesEntryRefs")
         refs.isAccessible = true
@@ -141,13 +147,23 @@ class NetworkSecurityConfigTest {
         ) { _, method, given ->
             val arguments = given ?: emptyArray()
             when (method.name) {
-                "close" -> Unit
-                "next" -> next(parser)
-                "getAttributeBooleanValue" ->
+                "close" -> {
+                    Unit
+                }
+
+                "next" -> {
+                    next(parser)
+                }
+
+                "getAttributeBooleanValue" -> {
                     value(arguments)?.let(::boolean) ?: arguments.last() as Boolean
-                "getAttributeResourceValue" ->
+                }
+
+                "getAttributeResourceValue" -> {
                     if (value(arguments)?.startsWith("@") == true) 0x7f010000 else arguments.last()
-                else ->
+                }
+
+                else -> {
                     try {
                         XmlPullParser::class.java
                             .getMethod(method.name, *method.parameterTypes)
@@ -155,6 +171,7 @@ class NetworkSecurityConfigTest {
                     } catch (e: InvocationTargetException) {
                         throw e.cause ?: e
                     }
+                }
             }
         } as XmlResourceParser
     }

@@ -52,15 +52,25 @@ internal class Clients : AutoCloseable {
         val url = "https://$HOST:$port${case.path}"
         val isFresh = case == Case.FULL
         return when (client) {
-            "pinfold blocking" ->
+            "pinfold blocking" -> {
                 Caller.Blocking { withPinned(isFresh) { it.getBlocking(url) } }
-            "pinfold suspend" ->
+            }
+
+            "pinfold suspend" -> {
                 Caller.Suspending { withPinned(isFresh) { it.get(url).body.size } }
-            "okhttp blocking" ->
+            }
+
+            "okhttp blocking" -> {
                 Caller.Blocking { withOkHttp(isFresh) { it.getBlocking(url) } }
-            "okhttp suspend" ->
+            }
+
+            "okhttp suspend" -> {
                 Caller.Suspending { withOkHttp(isFresh) { it.get(url) } }
-            else -> error("no such client: $client")
+            }
+
+            else -> {
+                error("no such client: $client")
+            }
         }
     }
 
@@ -77,7 +87,13 @@ internal class Clients : AutoCloseable {
     private inline fun withOkHttp(
         isFresh: Boolean,
         send: (OkHttpClient) -> Int,
-    ) = if (isFresh) okHttp().let { client -> send(client).also { client.release() } } else send(okHttp)
+    ) = if (isFresh) {
+        okHttp().let { client ->
+            send(client).also { client.release() }
+        }
+    } else {
+        send(okHttp)
+    }
 }
 
 private fun pinned() =
@@ -175,4 +191,7 @@ private fun certificate(name: String) =
         CertificateFactory.getInstance("X.509").generateCertificate(it) as X509Certificate
     }
 
-private fun setting(name: String) = checkNotNull(System.getenv("PINFOLD_BENCH_$name")) { "run scripts/bench" }
+private fun setting(name: String) =
+    checkNotNull(System.getenv("PINFOLD_BENCH_$name")) {
+        "run scripts/bench"
+    }

@@ -43,7 +43,14 @@ fun main() {
             val (client, case, inFlight, count) = line.split('\t')
             val kind = Case.valueOf(case.uppercase())
             val (wall, cpu) =
-                measured { run(clients.caller(client, kind), kind, inFlight.toInt(), count.toInt()) }
+                measured {
+                    run(
+                        clients.caller(client, kind),
+                        kind,
+                        inFlight.toInt(),
+                        count.toInt(),
+                    )
+                }
             println("%.1f\t%.1f".format(wall, cpu))
         }
     }
@@ -58,16 +65,19 @@ private fun run(
     val left = AtomicInteger(count)
     val expect = { length: Int -> check(length == case.length) { "$length bytes" } }
     when (caller) {
-        is Caller.Blocking ->
+        is Caller.Blocking -> {
             List(inFlight) { thread { while (left.getAndDecrement() > 0) expect(caller.send()) } }
                 .forEach { it.join() }
+        }
+
         // What an app's view models run on, or what is left of them beside the main thread.
-        is Caller.Suspending ->
+        is Caller.Suspending -> {
             runBlocking(Dispatchers.Default) {
                 repeat(inFlight) {
                     launch { while (left.getAndDecrement() > 0) expect(caller.send()) }
                 }
             }
+        }
     }
 }
 
