@@ -166,10 +166,9 @@ pub unsafe extern "C" fn pinfold_call_take(call: u64, output: *mut u8, output_le
     let Some(mut kept) = kept else { return 0 };
     // Outside the lock.
     let copied = kept.copy(output);
-    if kept.taken < kept.body.len() || !kept.reply.is_empty() {
-        if let Some(entry) = calls(call).get_or_insert_default().get_mut(&call) {
-            entry.kept = Some(kept);
-        }
+    let is_left = kept.taken < kept.body.len() || !kept.reply.is_empty();
+    if is_left && let Some(entry) = calls(call).get_or_insert_default().get_mut(&call) {
+        entry.kept = Some(kept);
     }
     copied as i64
 }
