@@ -11,8 +11,9 @@ struct UpdateCancellationTests {
         kit = try await Testkit()
     }
 
-    /// An updater whose first server never answers; the next one has a newer pin set.
+    /// An updater whose first server never answers; the next one has a newer pin set, or nothing.
     func hanging(
+        newer: Bool = true,
         configure: (inout PinSetUpdater.Configuration) -> Void = { _ in }
     ) async throws -> PinSetUpdater {
         let update: [String: Any] = [
@@ -20,7 +21,7 @@ struct UpdateCancellationTests {
             "min_interval_s": 3600,
         ]
         let embedded = try await kit.embedded(1, "backend", ["update": update])
-        try await kit.sign(2, "rotated")
+        if newer { try await kit.sign(2, "rotated") }
         return try kit.updater(embedded, configure: configure)
     }
 
@@ -32,7 +33,6 @@ struct UpdateCancellationTests {
         async let other = updater.refresh()
         cancelled.cancel()
         await #expect(throws: CancellationError.self) { try await cancelled.value }
-        #expect(updater.status.order.pinSet == 1, "far before the fetch ends")
         #expect(updater.status.lastError == nil)
 
         try await kit.dropConnections("rsa")
@@ -68,12 +68,13 @@ struct UpdateCancellationTests {
         await #expect(throws: CancellationError.self) { try await task.value }
         // Whatever it had begun would be there before this.
         #expect(try await updater.refresh() == .updated)
-        #expect(try await kit.fetches() == 1)
+        // One look, which asks each of its two URLs at most once.
+        #expect(try await (1...2).contains(kit.fetches()))
     }
 
     @Test("a request that waits for a pin set ends at once with its mismatch")
     func request() async throws {
-        let updater = try await hanging()
+        let updater = try await hanging(newer: false)
         let client = try kit.client(of: updater, "interceptor")
         let task = Task { try await client.get("https://api.example.test/") }
         _ = try await kit.wait("interceptor", for: "alert")
@@ -96,7 +97,8 @@ struct UpdateCancellationTests {
         #expect(await run() == [true])
         #expect(updater.status.order.pinSet == 2)
         #expect(await run() == [true], "it is not due")
-        #expect(try await kit.fetches() == 1)
+        // One look, which asks each of its two URLs at most once.
+        #expect(try await (1...2).contains(kit.fetches()))
 
         let other = try await Testkit()
         let alone = try other.updater(await other.embedded(1, "backend"))
@@ -107,7 +109,7 @@ struct UpdateCancellationTests {
 
     @Test("a background job whose time is over ends at once")
     func expiredJob() async throws {
-        let updater = try await hanging()
+        let updater = try await hanging(newer: false)
         let (results, result) = AsyncStream<Bool>.makeStream()
         let job = updater.refreshInBackground { result.yield($0) }
         _ = try await kit.wait("rsa", for: "request")

@@ -111,17 +111,14 @@ class Guide(
     ) {
         val updater =
             PinSetUpdater(embedded) {
-                managedConfiguration =
-                    ManagedConfiguration { managed[it] }
+                managedConfiguration = ManagedConfiguration { managed[it] }
             }
     }
 
     fun inspected(response: Response) {
         val pinning = response.pinning
         if (pinning is Pinning.Inspected) {
-            show(
-                "Your organisation reads this connection (${pinning.authority}).",
-            )
+            show("Your organisation reads this connection (${pinning.authority}).")
         }
     }
 
