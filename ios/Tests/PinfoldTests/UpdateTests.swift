@@ -56,23 +56,25 @@ struct UpdateTests {
         #expect(events.allSatisfy { $0.event != "request" })
     }
 
-    @Test("a thousand mismatches at once make one fetch, and all of them heal")
-    func thousand() async throws {
+    @Test("hundreds of mismatches at once make one look, and all of them heal")
+    func hundreds() async throws {
         let updater = try await current()
         try await kit.clear("rsa")
         try await kit.sign(3, "deep")
-        // On a busy machine a thousand handshakes take their time.
+        // Fewer than the 500 threads that all clients of a process share, so that other tests have some;
+        // on a busy machine so many handshakes take their time.
+        let count = 300
         let client = try kit.client(of: updater, "deep") {
             $0.connectTimeout = 120
             $0.timeout = 120
         }
         let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
-            for _ in 0..<1000 {
+            for _ in 0..<count {
                 group.addTask { try await client.get(url).status }
             }
             return try await group.reduce(into: []) { $0.append($1) }
         }
-        #expect(statuses == Array(repeating: 200, count: 1000))
+        #expect(statuses == Array(repeating: 200, count: count))
         // One look, which asks each of its two URLs at most once.
         #expect(try await (1...2).contains(kit.fetches()))
     }
