@@ -84,6 +84,8 @@ final class Testkit: Sendable {
         var configuration = PinnedClient.Configuration()
         configuration.roots = .only([try certificate("root"), try certificate("other_root")])
         configuration.connectTo = [ConnectTo(host: Self.host, address: try address(server))]
+        // Servers that hang do so until they are cancelled, however busy the machine is.
+        configuration.readTimeout = 0
         return configuration
     }
 
@@ -101,7 +103,7 @@ final class Testkit: Sendable {
 
     /// The events of a server, once there are `count` of the kind.
     func wait(_ server: String, for kind: String, count: Int = 1) async throws -> [Event] {
-        let query = "server=\(server)&event=\(kind)&count=\(count)&timeout_ms=20000"
+        let query = "server=\(server)&event=\(kind)&count=\(count)&timeout_ms=50000"
         return try await Self.call("GET", "\(control)/wait?\(query)")
     }
 
