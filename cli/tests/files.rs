@@ -445,7 +445,7 @@ fn nothing_of_a_key_is_told_whatever_is_damaged_and_whoever_reads_it() {
             {
                 let json: &[&str] = if (number + turn + at) % 2 == 0 { &["--json"] } else { &[] };
                 let output = desk.run(&[arguments, json].concat());
-                let said = [output.stdout, output.stderr].concat();
+                let said = [&output.stdout[..], &output.stderr[..]].concat();
                 let words = String::from_utf8_lossy(&said);
                 for secret in [&bytes, &damaged] {
                     let told = leak(&said, secret);

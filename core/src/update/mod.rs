@@ -1,7 +1,7 @@
 //! Keeps the signed pin set up to date: fetches, accepts, stores and hands it to running clients.
 //!
-//! [`channel`] decides, as a machine without threads; [`engine`] has what is in force, the store and
-//! the clients; [`look`] runs looks and has calls wait for them; [`updater`] is what apps see.
+//! `channel` decides, as a machine without threads; `engine` has what is in force, the store and
+//! the clients; `look` runs looks and has calls wait for them; `updater` is what apps see.
 
 mod channel;
 mod engine;
