@@ -39,7 +39,7 @@ pub mod update;
 pub mod verify;
 
 pub use cancel::CancelToken;
-pub use client::{Client, ClientBuilder, Method, Request, Response};
+pub use client::{Client, ClientBuilder, Method, Request, Response, ResponseBody};
 pub use clock::{Clock, SystemClock};
 pub use error::{CertificateFacts, Error, TimeoutPhase, UntrustedReason};
 pub use interception::InterceptionReport;

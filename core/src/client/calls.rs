@@ -34,6 +34,11 @@ impl Calls {
         Listed { list, cancel }
     }
 
+    /// Ends a call that has stayed listed; see [`Listed::keep`].
+    pub(super) fn end(&self, cancel: &CancelToken) {
+        remove(&self.lists[cancel.number() % LISTS], cancel);
+    }
+
     /// Cancels them all, and those that begin later.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
@@ -48,12 +53,23 @@ impl Calls {
     }
 }
 
+impl Listed<'_> {
+    /// Stays listed beyond this scope; [`Calls::end`] with the same token must follow.
+    pub(super) fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Listed<'_> {
     fn drop(&mut self) {
-        let mut calls = lock(self.list);
-        if let Some(i) = calls.iter().position(|call| call.is_same(self.cancel)) {
-            calls.swap_remove(i);
-        }
+        remove(self.list, self.cancel);
+    }
+}
+
+fn remove(list: &Mutex<Vec<CancelToken>>, cancel: &CancelToken) {
+    let mut calls = lock(list);
+    if let Some(i) = calls.iter().position(|call| call.is_same(cancel)) {
+        calls.swap_remove(i);
     }
 }
 

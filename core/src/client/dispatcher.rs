@@ -86,7 +86,8 @@ impl Dispatcher {
         state.running < self.max && state.to(host) < self.max_per_host
     }
 
-    fn leave(&self, host: &HostName) {
+    /// Ends a request that has kept its place; see [`Permit::keep`].
+    pub(super) fn leave(&self, host: &HostName) {
         let mut state = self.lock();
         state.running -= 1;
         match state.hosts.get_mut(host) {
@@ -128,6 +129,15 @@ impl State {
 impl Waiting {
     fn is_admitted(&self) -> bool {
         self.admitted.load(Ordering::SeqCst)
+    }
+}
+
+impl Permit<'_> {
+    /// Keeps the place beyond this scope; [`Dispatcher::leave`] for the same host must follow.
+    pub(super) fn keep(self) -> HostName {
+        let host = self.host.clone();
+        std::mem::forget(self);
+        host
     }
 }
 

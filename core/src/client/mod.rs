@@ -1,5 +1,6 @@
 //! The pinned HTTPS client.
 
+mod body;
 mod builder;
 mod calls;
 mod charset;
@@ -7,6 +8,7 @@ mod codings;
 mod dispatcher;
 mod exchange;
 mod gzip;
+mod incoming;
 mod redirect;
 mod request;
 mod response;
@@ -17,6 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use body::ResponseBody;
 pub use builder::ClientBuilder;
 pub use charset::text;
 pub use request::{Method, Request};
@@ -31,8 +34,9 @@ use crate::pin::{HostName, Outcome, PinSet};
 use crate::verify::{Explanation, Judge, SystemTrust};
 use builder::Settings;
 use calls::Calls;
-use dispatcher::Dispatcher;
+use dispatcher::{Dispatcher, Permit};
 use exchange::Retry;
+use incoming::Incoming;
 
 /// Sends requests over connections whose certificate the pin set allows.
 ///
@@ -109,43 +113,97 @@ impl Client {
         cancel: &CancelToken,
     ) -> Result<Response, Error> {
         let _listed = self.0.calls.begin(cancel);
-        let result = self.follow(request, cancel);
+        let limit = request.max_response_bytes.unwrap_or(self.0.settings.max_response_bytes);
+        let result = self.follow(request, cancel, |response, _permit| {
+            response.with(|body| body.into_bytes(limit))
+        });
         ended(result, self.is_closed(), cancel.is_cancelled())
     }
 
-    fn follow(&self, request: &Request, cancel: &CancelToken) -> Result<Response, Error> {
+    /// Sends a request and waits for the head of its response; the body is pulled by the caller. The
+    /// client's own timeout and its limit of bytes hold for bodies in memory and not for this one,
+    /// which may be as long as it is and take as long as something comes; the request's own hold
+    /// here too.
+    ///
+    /// ```no_run
+    /// # use pinfold_core::{CancelToken, Client, Method, Request};
+    /// # fn f(client: &Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let request = Request::new(Method::Get, "https://api.example.com/v1/log")?;
+    /// let mut response = client.stream(&request, &CancelToken::new())?;
+    /// let mut buffer = vec![0; 64 * 1024];
+    /// loop {
+    ///     match response.body_mut().pull(&mut buffer)? {
+    ///         0 => break,
+    ///         n => println!("{} bytes", buffer[..n].len()),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Every code of `docs/errors.md`. Cancelling ends the call while its body is pulled, too.
+    pub fn stream(
+        &self,
+        request: &Request,
+        cancel: &CancelToken,
+    ) -> Result<Response<ResponseBody>, Error> {
+        let listed = self.0.calls.begin(cancel);
+        let limit = request.max_response_bytes.unwrap_or(u64::MAX);
+        let result = self.follow(request, cancel, |response, permit| {
+            response.with(|body| {
+                if request.timeout.is_none() {
+                    body.context.set_open_ended();
+                }
+                Ok(ResponseBody::new(body, limit, (self, cancel), permit, listed))
+            })
+        });
+        ended(result, self.is_closed(), cancel.is_cancelled())
+    }
+
+    /// Follows redirects to the response that is `finish`ed, whose request is under way until then.
+    fn follow<T>(
+        &self,
+        request: &Request,
+        cancel: &CancelToken,
+        finish: impl FnOnce(Response<Incoming>, Permit<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let limits = exchange::limits(&self.0.settings, request);
         let mut hop = std::borrow::Cow::Borrowed(request);
         let mut followed = 0;
         loop {
-            let response = self.exchange(&hop, &limits, cancel)?;
+            let (response, permit) = self.exchange(&hop, &limits, cancel)?;
             let max = self.0.settings.max_redirects;
             let location = response.header("location");
             // A client that follows none hands redirects to its caller.
             let next = match max {
-                0 => None,
-                _ => redirect::next(&hop, response.status, location)?,
+                0 => Ok(None),
+                _ => redirect::next(&hop, response.status, location),
             };
-            match next {
-                None => return Ok(response),
-                Some(_) if followed == max => {
-                    let host = hop.target.host().to_string();
-                    return Err(Error::TooManyRedirects { host, limit: max });
-                }
-                Some(next) => {
-                    followed += 1;
-                    hop = std::borrow::Cow::Owned(next);
-                }
+            if matches!(next, Ok(None)) {
+                return finish(response, permit);
+            }
+            response.into_body().drain();
+            drop(permit);
+            let next = next?;
+            if followed == max {
+                let host = hop.target.host().to_string();
+                return Err(Error::TooManyRedirects { host, limit: max });
+            }
+            if let Some(next) = next {
+                followed += 1;
+                hop = std::borrow::Cow::Owned(next);
             }
         }
     }
 
-    fn exchange(
-        &self,
-        request: &Request,
+    /// One hop. It is under way until its permit is dropped.
+    fn exchange<'a>(
+        &'a self,
+        request: &'a Request,
         limits: &Limits,
         cancel: &CancelToken,
-    ) -> Result<Response, Error> {
+    ) -> Result<(Response<Incoming>, Permit<'a>), Error> {
         let host = request.target.host();
         let source = self.0.settings.source.as_deref();
         let patience = Patience { deadline: limits.deadline, cancel };
@@ -157,7 +215,7 @@ impl Client {
             Impatience::Cancelled => Error::Cancelled,
             Impatience::TimedOut => context().timed_out(host.as_str()),
         };
-        let _permit = self.0.dispatcher.enter(host, patience).map_err(impatient)?;
+        let permit = self.0.dispatcher.enter(host, patience).map_err(impatient)?;
         let mut retried = false;
         let mut renewed = false;
         loop {
@@ -167,8 +225,7 @@ impl Client {
                 return Err(Error::HostNotPinned { host: host.to_string() });
             }
             let context = context();
-            let (result, retry) =
-                exchange::exchange(&self.0.connections, &self.0.settings, request, &context);
+            let (result, retry) = exchange::exchange(&self.0.connections, request, &context);
             // A pooled connection that the server closed just then: nobody has seen an answer, and
             // asking again changes nothing (RFC 9112 §9.3.1).
             if retry == Retry::IfIdempotent && !retried && request.method.is_idempotent() {
@@ -191,7 +248,7 @@ impl Client {
             {
                 source.inspected(host.as_str(), authority);
             }
-            return result;
+            return result.map(|response| (response, permit));
         }
     }
 

@@ -113,6 +113,7 @@ pub struct Request {
     pub(super) body: Option<Vec<u8>>,
     pub(super) timeout: Option<Duration>,
     pub(super) read_timeout: Option<Duration>,
+    pub(super) max_response_bytes: Option<u64>,
 }
 
 #[derive(Clone)]
@@ -131,8 +132,15 @@ impl Request {
     /// a control character or space, or over 8 KiB.
     pub fn new(method: Method, url: &str) -> Result<Self, Error> {
         let target = Target::parse(url)?;
-        let (headers, timeout, read_timeout) = (Vec::new(), None, None);
-        Ok(Self { method, target, headers, body: None, timeout, read_timeout })
+        Ok(Self {
+            method,
+            target,
+            headers: Vec::new(),
+            body: None,
+            timeout: None,
+            read_timeout: None,
+            max_response_bytes: None,
+        })
     }
 
     /// Sets a header, in the place of those of this name. `Authorization` and `Cookie` are kept from
@@ -237,6 +245,13 @@ impl Request {
         }
         self.read_timeout = Some(timeout);
         Ok(self)
+    }
+
+    /// The largest body accepted, counted as decoded. Overrides the client's limit; a body that is
+    /// pulled has no other.
+    pub fn max_response_bytes(mut self, bytes: u64) -> Self {
+        self.max_response_bytes = Some(bytes);
+        self
     }
 
     /// The method.

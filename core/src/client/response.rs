@@ -1,23 +1,26 @@
-//! A response, whole.
+//! A response, whole or with a body that is still to come.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use super::body::ResponseBody;
 use super::charset;
+use crate::error::Error;
 use crate::pin::{MatchedPin, Outcome, Verdict};
 
-/// The answer to a request, its body decoded and complete.
+/// The answer to a request, its body decoded: complete, or as a
+/// [`ResponseBody`](super::ResponseBody) that is pulled.
 #[derive(Clone)]
-pub struct Response {
+pub struct Response<B = Vec<u8>> {
     pub(super) status: u16,
     pub(super) url: String,
     pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(super) body: B,
     pub(super) verdict: Arc<Verdict>,
 }
 
-impl Response {
+impl<B> Response<B> {
     /// The status code. Every code is a response; none is an error.
     pub fn status(&self) -> u16 {
         self.status
@@ -40,23 +43,6 @@ impl Response {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The body's bytes, after gzip.
-    pub fn body(&self) -> &[u8] {
-        &self.body
-    }
-
-    /// The body's bytes.
-    pub fn into_body(self) -> Vec<u8> {
-        self.body
-    }
-
-    /// The body's characters, with U+FFFD for what is none: by its byte order mark, else by the
-    /// charset of its `Content-Type`, else in UTF-8. Known are UTF-8, UTF-16, UTF-32, ISO-8859-1 and
-    /// US-ASCII; others are read as UTF-8.
-    pub fn text(&self) -> Cow<'_, str> {
-        charset::text(&self.body, self.header("content-type"))
-    }
-
     /// What was decided about the connection's certificate.
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
@@ -69,16 +55,62 @@ impl Response {
             _ => None,
         }
     }
+
+    /// The body.
+    pub fn into_body(self) -> B {
+        self.body
+    }
+
+    /// The same with another body, which is made of this one.
+    pub(super) fn with<C>(
+        self,
+        make: impl FnOnce(B) -> Result<C, Error>,
+    ) -> Result<Response<C>, Error> {
+        let Self { status, url, headers, body, verdict } = self;
+        Ok(Response { status, url, headers, body: make(body)?, verdict })
+    }
+}
+
+impl Response {
+    /// The body's bytes, decoded.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body's characters, with U+FFFD for what is none: by its byte order mark, else by the
+    /// charset of its `Content-Type`, else in UTF-8. Known are UTF-8, UTF-16, UTF-32, ISO-8859-1 and
+    /// US-ASCII; others are read as UTF-8.
+    pub fn text(&self) -> Cow<'_, str> {
+        charset::text(&self.body, self.header("content-type"))
+    }
+}
+
+impl Response<ResponseBody> {
+    /// The body, to be pulled from.
+    pub fn body_mut(&mut self) -> &mut ResponseBody {
+        &mut self.body
+    }
+}
+
+impl<B> Response<B> {
+    /// Without query, header values and body: those may be secret.
+    fn describe<'a, 'b>(&self, f: &'a mut fmt::Formatter<'b>) -> fmt::DebugStruct<'a, 'b> {
+        let mut told = f.debug_struct("Response");
+        told.field("status", &self.status)
+            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("outcome", &self.verdict.outcome);
+        told
+    }
 }
 
 impl fmt::Debug for Response {
-    /// Without query, header values and body: those may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Response")
-            .field("status", &self.status)
-            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
-            .field("body_bytes", &self.body.len())
-            .field("outcome", &self.verdict.outcome)
-            .finish_non_exhaustive()
+        self.describe(f).field("body_bytes", &self.body.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Response<ResponseBody> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe(f).field("body", &self.body).finish_non_exhaustive()
     }
 }

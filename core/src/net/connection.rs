@@ -144,7 +144,7 @@ impl Connection {
         input: &mut Input,
         context: &CallContext,
     ) -> io::Result<bool> {
-        self.socket.set_limits(context.deadline(), None);
+        self.socket.set_limits(context.deadline(), context.write_patience());
         self.socket.acknowledge();
         while self.socket.wait_writable()? == Unasked::Something {
             let ended = self.session.read_tls(&mut self.socket.at_hand())? == 0;
@@ -165,7 +165,7 @@ impl Connection {
 
     /// Sends `bytes`, whole.
     pub(super) fn send(&mut self, bytes: &[u8], context: &CallContext) -> io::Result<()> {
-        self.socket.set_limits(context.deadline(), None);
+        self.socket.set_limits(context.deadline(), context.write_patience());
         rustls::Stream::new(&mut self.session, &mut self.socket).write_all(bytes)
     }
 

@@ -29,6 +29,7 @@ pub(crate) struct CallContext {
     limits: Limits,
     /// When nobody wants the rest of the answer any more.
     unwanted: OnceLock<Instant>,
+    open_ended: AtomicBool,
     reused: AtomicBool,
     answered: AtomicBool,
     refused: OnceLock<Arc<RefusedCertificate>>,
@@ -36,9 +37,9 @@ pub(crate) struct CallContext {
 
 impl CallContext {
     pub(crate) fn new(cancel: CancelToken, limits: Limits) -> Self {
-        let (reused, answered) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (open_ended, reused, answered) = Default::default();
         let (unwanted, refused) = Default::default();
-        Self { cancel, limits, unwanted, reused, answered, refused }
+        Self { cancel, limits, unwanted, open_ended, reused, answered, refused }
     }
 
     pub(crate) fn cancel(&self) -> &CancelToken {
@@ -51,7 +52,22 @@ impl CallContext {
 
     /// When everything has to be done.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.limits.deadline.into_iter().chain(self.unwanted.get().copied()).min()
+        self.end().into_iter().chain(self.unwanted.get().copied()).min()
+    }
+
+    /// When the call's time has run out.
+    fn end(&self) -> Option<Instant> {
+        self.limits.deadline.filter(|_| !self.open_ended.load(Ordering::Relaxed))
+    }
+
+    /// A body may take as long as it takes from here on, as long as it goes on.
+    pub(crate) fn set_open_ended(&self) {
+        self.open_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// How long the peer may take to accept the next bytes, where no deadline sees to that.
+    pub(super) fn write_patience(&self) -> Option<Duration> {
+        self.limits.read.filter(|_| self.open_ended.load(Ordering::Relaxed))
     }
 
     /// By when a connection has to be there.
@@ -75,7 +91,7 @@ impl CallContext {
 
     /// What ran out where bytes did not come in time.
     pub(super) fn not_read(&self, host: &str) -> Error {
-        match (self.limits.read, self.limits.deadline) {
+        match (self.limits.read, self.end()) {
             (Some(read), Some(at)) if Instant::now() < at => {
                 self.timeout(host, TimeoutPhase::Read, read)
             }

@@ -18,5 +18,5 @@ mod wire;
 pub(crate) use context::{CallContext, Limits};
 pub(crate) use dial::ConnectTo;
 pub(crate) use engine::{BodyReader, failure};
-pub(crate) use exchange::{Connections, Leased, Setup};
+pub(crate) use exchange::{Connections, Leased, Setup, Watch};
 pub(crate) use origin::Origin;

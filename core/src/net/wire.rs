@@ -20,7 +20,7 @@ pub(super) struct Socket {
     stream: Arc<TcpStream>,
     /// By when everything has to be done.
     deadline: Option<Instant>,
-    /// How long one read may wait for its first byte.
+    /// How long one read may wait for its first byte, and one write for room.
     patience: Option<Duration>,
     /// What the kernel goes by now.
     read_timeout: Option<Duration>,
@@ -40,9 +40,15 @@ impl Socket {
         Self { stream, deadline: None, patience: None, read_timeout: None, write_timeout: None }
     }
 
-    /// From now on everything ends at `deadline`, and a read `patience` after it began.
+    /// From now on everything ends at `deadline`, and a read or a write `patience` after it began.
     pub(super) fn set_limits(&mut self, deadline: Option<Instant>, patience: Option<Duration>) {
         (self.deadline, self.patience) = (deadline, patience);
+    }
+
+    /// By when what begins now has to be done.
+    fn end_of_wait(&self) -> Option<Instant> {
+        let waits = self.patience.and_then(|patience| Instant::now().checked_add(patience));
+        self.deadline.into_iter().chain(waits).min()
     }
 
     /// Repeats `operation` until it is done or its time has passed. The socket's own timeout is set
@@ -104,10 +110,11 @@ impl Socket {
     /// Waits until bytes can be written or the peer has something to say, which is told.
     ///
     /// # Errors
-    /// [`io::ErrorKind::TimedOut`] at the deadline.
+    /// [`io::ErrorKind::TimedOut`] at the deadline, and where patience ends.
     pub(super) fn wait_writable(&self) -> io::Result<Unasked> {
+        let at = self.end_of_wait();
         loop {
-            let left = self.deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            let left = at.map(|at| at.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
                 return Err(io::ErrorKind::TimedOut.into());
             }
@@ -137,10 +144,8 @@ impl Socket {
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let waits = self.patience.and_then(|patience| Instant::now().checked_add(patience));
-        let at = self.deadline.into_iter().chain(waits).min();
         self.until(
-            at,
+            self.end_of_wait(),
             TcpStream::set_read_timeout,
             |s| &mut s.read_timeout,
             |mut stream| stream.read(buffer),
@@ -155,7 +160,7 @@ impl Write for Socket {
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.until(
-            self.deadline,
+            self.end_of_wait(),
             TcpStream::set_write_timeout,
             |s| &mut s.write_timeout,
             |stream| send(stream, slices),
