@@ -414,6 +414,15 @@ fn an_answer_that_comes_before_the_body_was_sent_is_the_answer() {
     assert_eq!(client.get(&url("/")).expect("a new one").text(), "ok");
 }
 
+/// This server reads no more once it has answered, so that most of the body can never be sent.
+#[test]
+fn an_answer_ends_the_sending_of_a_body_that_nobody_reads() {
+    let kit = kit();
+    let body = vec![7; 32 << 20];
+    let request = request(Method::Post, "/deaf-413").body(body).expect("POST");
+    assert_eq!(pinned_client(&kit).send(&request).expect("a status").status(), 413);
+}
+
 /// In TLS 1.3 the server's alert comes when the client's part of the handshake is long done.
 #[test]
 fn a_certificate_that_the_server_misses_is_a_failed_handshake_whatever_is_sent() {

@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustls::{
     AlertDescription, HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection, StreamOwned,
 };
@@ -83,6 +85,14 @@ impl<'a> Connection<'a> {
     pub(crate) fn hang(&mut self) -> io::Result<Ending> {
         io::copy(self, &mut io::sink())?;
         Ok(Ending::Close)
+    }
+
+    /// Says nothing more and reads nothing more, until the connection is reset or the testkit ends.
+    pub(crate) fn ignore(&self) -> io::Result<Ending> {
+        // Nothing is asked for, so that only the end is told.
+        let mut ended = [PollFd::new(self.tls.sock, PollFlags::empty())];
+        while let Err(Errno::INTR) = poll(&mut ended, None) {}
+        Ok(Ending::Cut)
     }
 
     /// Leaves as far as TLS goes, and returns how many bytes of application data came in.

@@ -72,6 +72,7 @@
 //! | `/redirect-hang?to=URL` | a redirect with half of its body, then nothing |
 //! | `/delay?ms=N` | `ok`, N ms late |
 //! | `/early-413` | the status 413 before the body is read, closes |
+//! | `/deaf-413` | the same, but reads no more and does not close |
 //! | `/unasked-408` | `ok`, and the status 408 when nobody has asked, closes |
 //! | `/slow` | 1000 bytes, one each 100 ms |
 //! | `/hang`, `/hang-body` | nothing; the head and half of the body, then nothing |

@@ -133,6 +133,10 @@ fn route(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {
             reply(request, to, &refused)?;
             Ok(Ending::Close)
         }
+        ["deaf-413"] => {
+            reply(request, to, &Response::new(413, "too large").header("Connection", "close"))?;
+            to.ignore()
+        }
         ["unasked-408"] => {
             reply(request, to, &Response::new(200, "ok"))?;
             to.pause(Duration::from_millis(50))?;

@@ -372,3 +372,117 @@ pub(crate) fn failure(e: ureq::Error, host: &str) -> Error {
         e => Error::Internal { reason: e.to_string() },
     }
 }
+
+// Where a reset takes what has arrived before it, there is nothing to be read.
+#[cfg(all(test, not(shuttle), any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::net::sockopt::set_socket_linger;
+    use rustls::server::WebPkiClientVerifier;
+    use rustls::{RootCertStore, ServerConfig, ServerConnection};
+    use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+    use super::*;
+    use crate::cancel::CancelToken;
+    use crate::clock::SystemClock;
+    use crate::net::connection::Stamp;
+    use crate::net::tls::{Terms, Tls};
+    use crate::net::{Limits, Origin};
+    use crate::pin::{HostName, PinSet};
+    use crate::verify::{CertificateIdentity, Judge, Roots, SystemTrust};
+
+    const HOST: &str = "a.test";
+
+    fn judge(certificate: &CertificateDer<'_>) -> Arc<Judge> {
+        let own = CertificateIdentity::read(certificate, "it").expect("a certificate").spki;
+        let own = own.to_string().replace("sha256/", "");
+        let json = format!(
+            r#"{{"schema":1,"hosts":[{{"host":"{HOST}","trust":"pin_only","pins":[
+                {{"sha256":"{own}","at":"leaf"}},
+                {{"sha256":"YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=","at":"leaf"}}]}}]}}"#
+        );
+        let pins = PinSet::parse(json.as_bytes()).expect("a pin set");
+        let system = SystemTrust::new(&Roots::Only(vec![certificate.to_vec()]));
+        let system = system.expect("a certificate");
+        Arc::new(Judge { pins, deny_unpinned: true, system, managed: None })
+    }
+
+    /// What becomes of a request to a server that, after its handshake, sends `answer` and resets
+    /// the connection before a byte of the request is there; the alert about a missing certificate
+    /// comes first where it `asks` for one.
+    fn after_reset(asks: bool, answer: &[u8]) -> Result<u16, Error> {
+        let key = rcgen::KeyPair::generate().expect("randomness");
+        let names = vec![HOST.to_owned()];
+        let own = rcgen::CertificateParams::new(names).expect("a name").self_signed(&key);
+        let certificate = own.expect("a certificate").der().clone();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .expect("ring has them");
+        let server = if asks {
+            let mut roots = RootCertStore::empty();
+            roots.add(certificate.clone()).expect("a certificate");
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            server.with_client_cert_verifier(verifier.expect("roots"))
+        } else {
+            server.with_no_client_auth()
+        };
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("PKCS#8");
+        let server = server.with_single_cert(vec![certificate.clone()], key).expect("its key");
+
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+        let (mut peer, _) = listener.accept().expect("loopback");
+        peer.set_nodelay(true).expect("a socket");
+        let watched = stream.try_clone().expect("a descriptor");
+        let deadline = Some(Instant::now() + Duration::from_secs(20));
+        let (judge, clock) = (judge(&certificate), Arc::new(SystemClock));
+        let total = Duration::from_secs(20);
+        let limits = Limits { connect: total, read: None, total, deadline };
+        let context = Arc::new(CallContext::new(CancelToken::new(), limits));
+        let tls = Tls::new(clock.clone(), false).expect("TLS");
+        let origin = Origin::new(HostName::parse(HOST).expect("a name"), 443);
+        let terms = Terms { judge: &judge, stamp: Stamp::default(), deadline };
+        let connection = thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut session = ServerConnection::new(Arc::new(server)).expect("settings");
+                // What it has to say against the client it says in there.
+                let done = session.complete_io(&mut peer);
+                assert_eq!(done.is_err(), asks, "{done:?}");
+                if !asks {
+                    io::Write::write_all(&mut session.writer(), answer).expect("memory");
+                    while session.wants_write() {
+                        session.write_tls(&mut peer).expect("room");
+                    }
+                }
+            });
+            tls.connect(stream, &origin, &terms, &context)
+        });
+        let connection = connection.unwrap_or_else(|_| panic!("it is pinned"));
+        set_socket_linger(&peer, Some(Duration::ZERO)).expect("a socket");
+        drop(peer);
+        let mut ended = [PollFd::new(&watched, PollFlags::empty())];
+        poll(&mut ended, None).expect("the reset comes");
+
+        let pool = Arc::new(Pool::new(judge, clock, 1, false));
+        connection.begin(&context);
+        let lease = Lease { connection: Box::new(connection), buffers: Buffers::default(), pool };
+        let head = http::Request::builder().uri(format!("https://{HOST}/"));
+        let answered = Engine::new("test").exchange(head, None, lease, &context);
+        answered.map(|(head, _)| head.status.as_u16())
+    }
+
+    #[test]
+    fn what_lies_in_the_socket_is_read_after_a_write_that_fails() {
+        let answer = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(after_reset(false, answer), Ok(413));
+        let error = after_reset(true, b"").expect_err("it wants a certificate");
+        assert_eq!(error.code(), "tls_failed");
+        assert!(error.to_string().contains("CertificateRequired"), "{error}");
+    }
+}
