@@ -20,6 +20,7 @@ mod keygen;
 mod lint;
 mod live;
 mod members;
+mod network_security;
 mod output;
 mod pem;
 mod pin;

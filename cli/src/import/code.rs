@@ -2,7 +2,7 @@
 
 use pinfold_core::pin::{HostName, Mode, PinAt};
 
-use super::entries::{Found, Import, Pattern, Reach, digest, from_union};
+use super::entries::{FAR, Found, Import, Pattern, Reach, digest, from_union};
 use super::lexer::{Token, calls, tokens};
 
 /// `CertificatePinner.Builder().add("pattern", "sha256/…", …)` in Kotlin or Java, or lines of a
@@ -111,9 +111,6 @@ pub(super) fn cronet(path: &str, text: &str, import: &mut Import) {
         import.add(Found { place, host, include_subdomains, mode: Mode::Enforce, expires, pins });
     }
 }
-
-/// The year 9000: an end so late is none.
-const FAR: u64 = 221_845_392_000;
 
 /// All digests of a file, for one host: in hexadecimal digits or base64, in whatever language.
 pub(super) fn list(

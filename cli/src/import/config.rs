@@ -1,10 +1,12 @@
-//! Android's Network Security Config, and TrustKit's form of it.
+//! Android's Network Security Config, and TrustKit's form of it: the pins as Android itself reads
+//! them, and a word for everything else.
 
 use pinfold_core::pin::{Mode, PinAt};
-use roxmltree::{Document, Node, ParsingOptions};
+use roxmltree::Node;
 
-use super::entries::{Found, Import, day};
+use super::entries::{FAR, Found, Import};
 use crate::failure::Failure;
+use crate::network_security::{self, Config, NetworkSecurityConfig};
 
 /// Reads a config; `trustkit` where `<trustkit-config>` decides whether it enforces.
 pub(super) fn read(
@@ -13,113 +15,117 @@ pub(super) fn read(
     trustkit: bool,
     import: &mut Import,
 ) -> Result<(), Failure> {
-    let options = ParsingOptions { nodes_limit: 1 << 16, ..ParsingOptions::default() };
-    let document = Document::parse_with_options(text, options)
-        .map_err(|e| Failure::input(path, format!("not XML at {}", e.pos())))?;
-    let root = document.root_element();
-    if !root.has_tag_name("network-security-config") {
-        return Err(Failure::input(path, "not a <network-security-config>"));
+    let document = network_security::document(path, text)?;
+    let config = NetworkSecurityConfig::of(path, document.root_element());
+    for (line, what) in &config.faults {
+        import.leave(config.place(*line), format!("{what}: Android throws for it"));
     }
-    let reader = Reader { path, trustkit };
-    for node in root.children().filter(Node::is_element) {
-        if node.has_tag_name("debug-overrides") {
-            import.leave(reader.place(node), "<debug-overrides>: use the artifact pinfold-debug");
-        } else if node.has_tag_name("base-config") {
-            reader.others(node, import);
-        }
+    for node in document.root_element().descendants().filter(Node::is_element) {
+        left_behind(&config, node, import);
     }
-    for node in root.descendants().filter(|node| node.has_tag_name("domain-config")) {
-        reader.domain_config(node, import);
+    for domain in &config.domains {
+        let place = config.place(domain.line);
+        let Some(host) = domain.host() else {
+            let what =
+                format!("{:?}: Android takes it, and no host ever has the name", domain.name);
+            import.leave(place, what);
+            continue;
+        };
+        let pin_set = domain.config.pins();
+        let pins = pin_set.map_or(&[][..], |pins| &pins.digests);
+        let pins: Vec<_> = pins.iter().map(|digest| (*digest, PinAt::Any)).collect();
+        let expires = pin_set.and_then(|pins| pins.expiration.as_ref());
+        let expires = expires.map(|(_, at)| *at).filter(|at| *at < FAR);
+        let mode = if pins.is_empty() {
+            Mode::Off
+        } else {
+            mode(&domain.config, trustkit, &place, import)
+        };
+        let include_subdomains = domain.subdomains;
+        import.add(Found { place, host, include_subdomains, mode, expires, pins });
     }
     Ok(())
 }
 
-struct Reader<'a> {
-    path: &'a str,
-    trustkit: bool,
+fn mode(config: &Config, trustkit: bool, place: &str, import: &mut Import) -> Mode {
+    if !trustkit || config.trustkit_enforces {
+        return Mode::Enforce;
+    }
+    let what = "TrustKit only reports, but Android itself enforces the <pin-set>; here it reports";
+    import.leave(place, what);
+    Mode::ReportOnly
 }
 
-impl Reader<'_> {
-    fn place(&self, node: Node<'_, '_>) -> String {
-        format!("{}:{}", self.path, node.document().text_pos_at(node.range().start).row)
+/// Lists what an element says besides pins.
+fn left_behind(config: &NetworkSecurityConfig, node: Node<'_, '_>, import: &mut Import) {
+    let place = || config.place(network_security::line(node));
+    let around = node.parent_element().map_or("", |around| around.tag_name().name());
+    let name = node.tag_name().name();
+    if matches!(name, "base-config" | "domain-config")
+        && node.attribute("cleartextTrafficPermitted").is_some()
+    {
+        import.leave(place(), "cleartextTrafficPermitted: keep it in the config");
     }
-
-    fn domain_config(&self, node: Node<'_, '_>, import: &mut Import) {
-        self.others(node, import);
-        let place = self.place(node);
-        let pin_set = inherited(node, "pin-set");
-        let digests =
-            pin_set.iter().flat_map(|set| set.children()).filter(|n| n.has_tag_name("pin"));
-        let mut texts = Vec::new();
-        for pin in digests {
-            match pin.attribute("digest") {
-                Some("SHA-256") => texts.push(pin.text().unwrap_or_default().trim()),
-                _ => import.leave(self.place(pin), "a pin that is not SHA-256"),
-            }
+    match (around, name) {
+        ("network-security-config", "debug-overrides") => {
+            import.leave(place(), "<debug-overrides>: use the artifact pinfold-debug");
         }
-        let pins = import.pins(&place, texts.into_iter(), PinAt::Any);
-        let expiration = pin_set.and_then(|set| set.attribute("expiration"));
-        let expires = expiration.and_then(day);
-        if let Some(text) = expiration {
-            let what = match expires {
-                Some(_) => "expiration: midnight where the device is, and UTC's here".to_owned(),
-                None => format!("expiration {text:?} is no day YYYY-MM-DD"),
-            };
-            import.leave(&place, what);
+        ("domain-config", "pin-set") if node.attribute("expiration").is_some() => {
+            import.leave(place(), "expiration: midnight where the device is, and UTC's here");
         }
-        let mode = if pins.is_empty() { Mode::Off } else { self.mode(node, &place, import) };
-        for domain in node.children().filter(|n| n.has_tag_name("domain")) {
-            let place = self.place(domain);
-            let Some(host) = import.host(&place, domain.text().unwrap_or_default().trim()) else {
-                continue;
-            };
-            let include_subdomains = is_true(domain.attribute("includeSubdomains"));
-            let pins = pins.clone();
-            import.add(Found { place, host, include_subdomains, mode, expires, pins });
+        ("base-config" | "domain-config", "domain" | "domain-config" | "pin-set") => {}
+        ("base-config" | "domain-config", "trust-anchors") if only_system(node) => {}
+        ("domain-config", "trustkit-config") if node.first_element_child().is_none() => {}
+        ("base-config" | "domain-config", name) => {
+            import.leave(place(), format!("<{name}>: not carried over"));
         }
-    }
-
-    fn mode(&self, node: Node<'_, '_>, place: &str, import: &mut Import) -> Mode {
-        let enforces = inherited(node, "trustkit-config")
-            .is_some_and(|config| is_true(config.attribute("enforcePinning")));
-        if !self.trustkit || enforces {
-            return Mode::Enforce;
-        }
-        let what =
-            "TrustKit only reports, but Android itself enforces the <pin-set>; here it reports";
-        import.leave(place, what);
-        Mode::ReportOnly
-    }
-
-    /// What is said besides pins.
-    fn others(&self, node: Node<'_, '_>, import: &mut Import) {
-        if node.attribute("cleartextTrafficPermitted").is_some() {
-            import.leave(self.place(node), "cleartextTrafficPermitted: keep it in the config");
-        }
-        for below in node.children().filter(Node::is_element) {
-            let what = match below.tag_name().name() {
-                "domain" | "domain-config" | "pin-set" => continue,
-                "trust-anchors" if only_system(below) => continue,
-                "trustkit-config" if below.first_element_child().is_none() => continue,
-                name => format!("<{name}>: not carried over"),
-            };
-            import.leave(self.place(below), what);
-        }
+        _ => {}
     }
 }
 
 fn only_system(anchors: Node<'_, '_>) -> bool {
     let mut certificates = anchors.children().filter(Node::is_element);
-    certificates
-        .all(|c| c.attribute("src") == Some("system") && !is_true(c.attribute("overridePins")))
+    certificates.all(|node| {
+        let overrides = network_security::is_true(node, "overridePins");
+        node.attribute("src") == Some("system") && !overrides
+    })
 }
 
-/// A config's own element, else that of the closest one around it.
-fn inherited<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
-    let configs = node.ancestors().filter(|n| n.has_tag_name("domain-config"));
-    configs.flat_map(|config| config.children()).find(|n| n.has_tag_name(name))
-}
+#[cfg(test)]
+mod tests {
+    use pinfold_core::format_rfc3339_utc;
+    use serde_json::{Value, json};
 
-fn is_true(text: Option<&str>) -> bool {
-    text.is_some_and(|text| text.eq_ignore_ascii_case("true"))
+    use super::*;
+
+    /// The table that Android's own reader has filled in.
+    const TABLE: &str = include_str!("../../tests/data/network-security-configs.json");
+
+    #[test]
+    fn every_config_is_imported_as_android_reads_it() {
+        let table: Value = serde_json::from_str(TABLE).expect("JSON");
+        let hosts: Vec<_> = table["hosts"].as_array().expect("a list").iter().collect();
+        let mut compared = 0;
+        for case in table["cases"].as_array().expect("a list") {
+            let xml = case["xml"].as_str().expect("text");
+            let mut import = Import::default();
+            read("x", xml, false, &mut import).unwrap_or_else(|e| panic!("{e:?}: {xml}"));
+            if case["android"] == "error" {
+                assert!(import.left.iter().any(|(_, what)| what.contains("throws")), "{xml}");
+                continue;
+            }
+            for (host, android) in hosts.iter().zip(case["android"].as_array().expect("a list")) {
+                let found = import.entries.iter().find(|found| **host == found.host.as_str());
+                let Some(found) = found else { continue };
+                let mut pins: Vec<_> = found.pins.iter().map(|(pin, _)| pin.to_string()).collect();
+                pins.sort_unstable();
+                assert_eq!(json!(pins), android["pins"], "{host}: {xml}");
+                let expires = found.expires.map(format_rfc3339_utc);
+                let far = android["expiration"].as_str().is_some_and(|end| end.len() > 20);
+                assert!(far || json!(expires) == android["expiration"], "{host}: {xml}");
+                compared += 1;
+            }
+        }
+        assert!(compared >= 150, "{compared}");
+    }
 }

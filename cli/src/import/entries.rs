@@ -7,6 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use pinfold_core::parse_rfc3339_utc;
 use pinfold_core::pin::{CertSha256, HostName, Mode, PinAt, PinDigest, SpkiSha256};
 
+/// The year 9000: an end so late is none.
+pub(super) const FAR: u64 = 221_845_392_000;
+
 /// An entry as another format has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {

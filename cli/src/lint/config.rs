@@ -12,7 +12,7 @@ use pinfold_core::pin::{HostName, HostPolicy, Mode, Pin, PinDigest};
 
 use super::Found;
 use super::case::Case;
-use super::network_security::{Anchor, Config, Domain, NetworkSecurityConfig, Pins};
+use crate::network_security::{Anchor, Config, Domain, NetworkSecurityConfig, Pins};
 
 /// A rule, and what it says of a config.
 type ConfigRule = (&'static str, fn(&Case, &NetworkSecurityConfig) -> Vec<Found>);

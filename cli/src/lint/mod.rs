@@ -1,10 +1,8 @@
 //! `pinfold lint`: what is wrong with a pin set although it can be read.
 
-mod android;
 mod case;
 mod config;
 mod history;
-mod network_security;
 mod rules;
 mod servers;
 
@@ -18,10 +16,10 @@ pub(crate) use case::Case;
 pub(crate) use rules::ENDED;
 
 use crate::failure::Failure;
+use crate::network_security::NetworkSecurityConfig;
 use crate::pinset_file::{self, Around, PinSetFile};
 use crate::root_file::{RootFile, last_root};
 use crate::{fetch, input, output, verify, when};
-use network_security::NetworkSecurityConfig;
 
 const DAY: u64 = 86_400;
 

@@ -132,7 +132,27 @@ fn a_config_with_all_that_android_knows() {
         "nsc.xml:2: cleartext",
         "nsc.xml:9: <trust-anchors>",
         "debug-overrides",
-        "nsc.xml:3: expiration",
+        "nsc.xml:6: expiration",
+    ] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
+    // As generous as Android, and no more: what it throws for is said, and what it takes is taken.
+    desk.write("odd.xml", format!(
+        "<network-security-config>\n<domain-config><domain> a.example.com\n</domain>\n<pin-set expiration=\"2030-1-9\">\
+         <pin digest=\"sha-256\"> {} </pin><pin digest=\"SHA-256\">{B}</pin></pin-set>\n<domain-config>\
+         <domain>b.a.example.com</domain><pin-set/></domain-config>\n<domain-config><domain>*.example.org</domain>\
+         <domain>a.example.com</domain></domain-config>\n<domain-config><pin-set><pin digest=\"SHA-1\">{A}</pin></pin-set>\
+         </domain-config></domain-config></network-security-config>", A.trim_end_matches('=')
+    ));
+    let (code, entries, said) = import(&desk, "nsc", &["odd.xml"], &[]);
+    let ends = json!({ "expires": "2030-01-09T00:00:00Z" });
+    let off = entry("b.a.example.com", json!({ "mode": "off" }), &[], "any");
+    assert_eq!((code, entries), (1, json!([entry("a.example.com", ends, &[A, B], "any"), off])));
+    for what in [
+        "odd.xml:6: a <domain> for the second time",
+        "odd.xml:6: \"*.example.org\": Android takes it, and no host ever has the name",
+        "odd.xml:7: a <pin> whose digest is not SHA-256",
+        "odd.xml:7: a <domain-config> without a <domain>",
     ] {
         assert!(said.contains(what), "{what}: {said}");
     }
@@ -239,7 +259,7 @@ fn entries_go_into_a_pin_set_that_is_there() {
     assert!(
         desk.refused(&["import", "--from", "ssl-manager", "empty.json"]).contains("no pins found")
     );
-    assert!(desk.refused(&["import", "--from", "nsc", "pins.json"]).contains("not XML"));
+    assert!(desk.refused(&["import", "--from", "nsc", "pins.json"]).contains("XML"));
 }
 
 /// Bytes of any kind end in an answer: what is not read is said, and nothing is lost by a panic.

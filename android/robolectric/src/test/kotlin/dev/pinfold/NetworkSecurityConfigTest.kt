@@ -37,7 +37,7 @@ import java.util.TimeZone
 
 /**
  * What Android's own reader makes of the Network Security Configs of which the command line has a
- * reader of its own: the same file holds what both say (cli/src/lint/network_security.rs).
+ * reader of its own: the same file holds what both say (cli/src/network_security/mod.rs).
  */
 @RunWith(RobolectricTestRunner::class)
 @Config(sdk = [35], manifest = Config.NONE)

@@ -4,74 +4,82 @@
 //! (`android.security.net.config`) read what aapt2 has compiled: what they take is taken, what they
 //! throw for is a fault. `android/robolectric` runs the platform's own classes over the same files.
 
+mod android;
+
 use std::rc::Rc;
 
 use pinfold_core::pin::{HostName, PinDigest};
-use roxmltree::{Document, Node};
+use roxmltree::{Document, Node, ParsingOptions};
 
-use super::android::{self, base64, boolean, day};
+use android::{base64, boolean, day};
+
 use crate::failure::Failure;
 use crate::file::File;
 
 /// More than anybody mends before the next attempt.
 const MAX_FAULTS: usize = 32;
 
+/// More than any app's config has.
+const MAX_NODES: u32 = 1 << 16;
+
 /// What a file says.
-pub(super) struct NetworkSecurityConfig {
-    pub(super) path: String,
+pub(crate) struct NetworkSecurityConfig {
+    pub(crate) path: String,
     base: Rc<Config>,
-    pub(super) domains: Vec<Domain>,
+    pub(crate) domains: Vec<Domain>,
     /// What Android throws for, with the line: the app ends at its first connection.
-    pub(super) faults: Vec<(u32, &'static str)>,
+    pub(crate) faults: Vec<(u32, &'static str)>,
 }
 
 /// A `<domain>`, with the config around it.
-pub(super) struct Domain {
+pub(crate) struct Domain {
     /// As Android compares it with the names of hosts.
-    pub(super) name: String,
-    pub(super) subdomains: bool,
-    pub(super) line: u32,
-    pub(super) config: Rc<Config>,
+    pub(crate) name: String,
+    pub(crate) subdomains: bool,
+    pub(crate) line: u32,
+    pub(crate) config: Rc<Config>,
 }
 
 /// A `<domain-config>` or `<base-config>`, with what it inherits. None where nobody says anything:
 /// then the platform's defaults hold.
 #[derive(Clone, Default)]
-pub(super) struct Config {
+pub(crate) struct Config {
     /// Whether plain HTTP is permitted, and the line.
-    pub(super) cleartext: Option<(bool, u32)>,
-    pub(super) anchors: Option<Rc<Vec<Anchor>>>,
+    pub(crate) cleartext: Option<(bool, u32)>,
+    pub(crate) anchors: Option<Rc<Vec<Anchor>>>,
     /// One without pins is as good as none, and takes the place of the outer one's all the same.
     pin_set: Option<Rc<Pins>>,
+    /// Whether TrustKit, where the app has it, refuses what it finds wrong. Android knows nothing of it.
+    pub(crate) trustkit_enforces: bool,
 }
 
 /// A `<certificates>`.
-pub(super) struct Anchor {
+pub(crate) struct Anchor {
     /// `system`, `user` or a resource.
-    pub(super) source: String,
-    pub(super) overrides_pins: bool,
-    pub(super) line: u32,
+    pub(crate) source: String,
+    pub(crate) overrides_pins: bool,
+    pub(crate) line: u32,
 }
 
 /// A `<pin-set>`.
 #[derive(Default)]
-pub(super) struct Pins {
-    pub(super) digests: Vec<PinDigest>,
+pub(crate) struct Pins {
+    pub(crate) digests: Vec<PinDigest>,
     /// The day from which they do not count any more, as it is written and in seconds since 1970.
-    pub(super) expiration: Option<(String, u64)>,
-    pub(super) line: u32,
+    pub(crate) expiration: Option<(String, u64)>,
+    pub(crate) line: u32,
 }
 
 impl Config {
     /// The pins, if there are any.
-    pub(super) fn pins(&self) -> Option<&Rc<Pins>> {
+    pub(crate) fn pins(&self) -> Option<&Rc<Pins>> {
         self.pin_set.as_ref().filter(|pins| !pins.digests.is_empty())
     }
 }
 
 impl Pins {
     /// Whether Android looks at them at all.
-    pub(super) fn hold(&self, at: u64) -> bool {
+    pub(crate) fn hold(&self, at: u64) -> bool {
         self.expiration.as_ref().is_none_or(|(_, end)| *end >= at)
     }
 }
@@ -79,27 +87,20 @@ impl Pins {
 impl Domain {
     /// The host, where any can have the name: Android knows neither wildcards nor ports, compares
     /// letter by letter, and asks for A-labels without a dot at the end.
-    pub(super) fn host(&self) -> Option<HostName> {
+    pub(crate) fn host(&self) -> Option<HostName> {
         HostName::parse(&self.name).ok().filter(|host| host.as_str() == self.name)
     }
 }
 
 impl NetworkSecurityConfig {
-    pub(super) fn read(path: &str) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &str) -> Result<Self, Failure> {
         let file = File::read(path)?;
         let text = file.text();
-        let document = Document::parse(&text).map_err(|e| {
-            file.wrong_at(e.pos().row as usize, None, "not well-formed XML, or with a DTD")
-        })?;
-        if document.root_element().tag_name().name() != "network-security-config" {
-            return Err(file.wrong("not a <network-security-config>"));
-        }
-        let mut config = Self::of(document.root_element());
-        path.clone_into(&mut config.path);
-        Ok(config)
+        Ok(Self::of(path, document(path, &text)?.root_element()))
     }
 
-    fn of(root: Node<'_, '_>) -> Self {
+    /// Reads what a file at `path` says.
+    pub(crate) fn of(path: &str, root: Node<'_, '_>) -> Self {
         let mut reader = Reader::default();
         // Wherever it stands, it is behind every domain.
         let mut bases = children(root, "base-config");
@@ -132,22 +133,22 @@ impl NetworkSecurityConfig {
         // To count lines takes as long as a file is.
         let line = |at| root.document().text_pos_at(at).row;
         let faults = faults.into_iter().map(|(at, what)| (line(at), what)).collect();
-        Self { path: String::new(), base, domains, faults }
+        Self { path: path.to_owned(), base, domains, faults }
     }
 
     /// The place of a finding.
-    pub(super) fn place(&self, line: u32) -> String {
+    pub(crate) fn place(&self, line: u32) -> String {
         format!("{}:{line}", self.path)
     }
 
     /// What holds for `host`: its own domain, else the longest that includes it.
-    pub(super) fn of_host(&self, host: &HostName) -> &Config {
+    pub(crate) fn of_host(&self, host: &HostName) -> &Config {
         let own = self.domains.iter().find(|domain| domain.name == host.as_str());
         own.map_or_else(|| self.of_name_below(host), |domain| &domain.config)
     }
 
     /// What holds for the names below `host` that have no domain of their own.
-    pub(super) fn below(&self, host: &HostName) -> &Config {
+    pub(crate) fn below(&self, host: &HostName) -> &Config {
         let own = self.domains.iter().find(|d| d.name == host.as_str() && d.subdomains);
         own.map_or_else(|| self.of_name_below(host), |domain| &domain.config)
     }
@@ -160,6 +161,21 @@ impl NetworkSecurityConfig {
         let longest = self.domains.iter().filter(above).max_by_key(|domain| domain.name.len());
         longest.map_or(&self.base, |domain| &domain.config)
     }
+}
+
+/// The XML of a file at `path`, whose root is a `<network-security-config>`.
+pub(crate) fn document<'t>(path: &str, text: &'t str) -> Result<Document<'t>, Failure> {
+    let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
+    let document = Document::parse_with_options(text, options).map_err(|e| match e {
+        roxmltree::Error::NodesLimitReached => Failure::input(path, "more than 65536 nodes"),
+        e => {
+            Failure::input(format!("{path}:{}", e.pos().row), "not well-formed XML, or with a DTD")
+        }
+    })?;
+    if document.root_element().tag_name().name() != "network-security-config" {
+        return Err(Failure::input(path, "not a <network-security-config>"));
+    }
+    Ok(document)
 }
 
 /// What has been read so far.
@@ -197,6 +213,9 @@ impl Reader {
         }
         for node in pin_sets {
             self.fault(node, "a second <pin-set>");
+        }
+        if let Some(node) = children(node, "trustkit-config").next() {
+            config.trustkit_enforces = is_true(node, "enforcePinning");
         }
         if !is_domain {
             for node in children(node, "domain") {
@@ -289,7 +308,8 @@ impl Reader {
     }
 }
 
-fn is_true(node: Node<'_, '_>, name: &str) -> bool {
+/// Whether an attribute is a boolean that says so.
+pub(crate) fn is_true(node: Node<'_, '_>, name: &str) -> bool {
     node.attribute(name).and_then(boolean) == Some(true)
 }
 
@@ -301,7 +321,8 @@ fn children<'a, 'i>(
     node.children().filter(move |node| node.is_element() && node.tag_name().name() == name)
 }
 
-fn line(node: Node<'_, '_>) -> u32 {
+/// Where an element begins.
+pub(crate) fn line(node: Node<'_, '_>) -> u32 {
     node.document().text_pos_at(node.range().start).row
 }
 
@@ -315,7 +336,7 @@ mod tests {
     /// What is asked of each file, as `NetworkSecurityConfigTest` of Kotlin asks it of Android.
     fn answers(xml: &str, hosts: &[Value]) -> Value {
         let document = Document::parse(xml).unwrap_or_else(|e| panic!("{e}: {xml}"));
-        let config = NetworkSecurityConfig::of(document.root_element());
+        let config = NetworkSecurityConfig::of("x", document.root_element());
         if !config.faults.is_empty() {
             return json!("error");
         }
