@@ -12,7 +12,7 @@ use crate::failure::PinfoldFailure;
 use crate::hot;
 use crate::network::{ConnectTo, Roots};
 use crate::pins::PinSet;
-use crate::request::{RequestHead, Response, execute, guarded};
+use crate::request::{RequestHead, Response, guarded, parts, request};
 use crate::trust::PlatformTrust;
 use crate::updates::PinSetUpdater;
 
@@ -136,15 +136,16 @@ impl Client {
         self.client.close();
     }
 
-    /// Sends a request on a thread of ours; the caller's executor never blocks.
+    /// Sends a request on a thread of ours, which it takes when its turn has come: those that queue
+    /// leave the threads to others. The caller's executor never blocks.
     pub async fn execute(
         &self,
         head: RequestHead,
         body: Vec<u8>,
         call: Arc<Call>,
     ) -> Result<Response, PinfoldFailure> {
-        let client = self.client.clone();
-        let work = move || execute(&client, head, body, &call.0);
+        let turn = self.client.turn(request(head, body)?, &call.0).await?;
+        let work = move || guarded(|| turn.send().map(parts));
         let (head, body) = blocking::unblock(work).await?;
         Ok(Response { head, body })
     }

@@ -116,10 +116,14 @@ pub(crate) fn execute(
 ) -> Result<(ResponseHead, Vec<u8>), Error> {
     let send = || {
         let request = request(head, body)?;
-        let response = client.send_cancellable(&request, cancel)?;
-        Ok((response_head(&response), response.into_body()))
+        client.send_cancellable(&request, cancel).map(parts)
     };
     guarded(send)
+}
+
+/// A response as it crosses.
+pub(crate) fn parts(response: pinfold_core::Response) -> (ResponseHead, Vec<u8>) {
+    (response_head(&response), response.into_body())
 }
 
 /// A panic turned into an error: the client's locks survive it, and nothing else is shared.
@@ -128,7 +132,8 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, E
         .unwrap_or_else(|_| Err(Error::Internal { reason: "a panic".into() }))
 }
 
-fn request(head: RequestHead, body: Vec<u8>) -> Result<Request, Error> {
+/// A request as it has crossed.
+pub(crate) fn request(head: RequestHead, body: Vec<u8>) -> Result<Request, Error> {
     let mut request = Request::new(head.method.parse::<Method>()?, &head.url)?;
     for header in &head.headers {
         request = if header.sensitive {

@@ -35,6 +35,7 @@ mod rejection;
 mod slots;
 mod sync;
 mod time;
+mod timer;
 pub mod update;
 pub mod verify;
 

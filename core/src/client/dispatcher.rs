@@ -1,6 +1,7 @@
 //! How many requests may be under way, in all and to one host; the others queue.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 
@@ -27,11 +28,18 @@ struct State {
     queue: VecDeque<Arc<Waiting>>,
 }
 
-#[derive(Debug)]
-struct Waiting {
+/// A place in the queue, until it is left.
+pub(super) struct Waiting {
     host: HostName,
-    bell: Arc<Bell>,
+    /// Woken when it is this one's turn.
+    waits: Arc<dyn Wake>,
     admitted: AtomicBool,
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting").field("host", &self.host).finish_non_exhaustive()
+    }
 }
 
 /// A request under way.
@@ -52,34 +60,56 @@ impl Dispatcher {
         host: &'a HostName,
         patience: Patience<'_>,
     ) -> Result<Permit<'a>, Impatience> {
-        let admitted = || Permit { dispatcher: self, host };
-        let mut state = self.lock();
-        if self.admits(&state, host) {
-            state.admit(host);
-            return Ok(admitted());
-        }
-        let waiting = Arc::new(Waiting {
-            host: host.clone(),
-            bell: Arc::default(),
-            admitted: AtomicBool::new(false),
-        });
-        state.queue.push_back(waiting.clone());
-        drop(state);
-        let waited = patience.wait(&waiting.bell, || match waiting.is_admitted() {
+        let mut bell = None;
+        let queued = self.queue(host, || bell.get_or_insert_with(Arc::<Bell>::default).clone());
+        let (Some(waiting), Some(bell)) = (queued, bell) else { return Ok(self.kept(host)) };
+        let waited = patience.wait(&bell, || match waiting.is_admitted() {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(None),
         });
-        let Err(impatience) = waited else { return Ok(admitted()) };
+        match waited {
+            Ok(()) => Ok(self.kept(host)),
+            Err(impatience) => {
+                self.give_up(&waiting);
+                Err(impatience)
+            }
+        }
+    }
+
+    /// Lets a request in, or has it queue and `waits` woken when its turn comes. Let in it holds a
+    /// place, which [`Self::kept`] hands over; a place in the queue is to be given up.
+    pub(super) fn queue<W: Wake + 'static>(
+        &self,
+        host: &HostName,
+        waits: impl FnOnce() -> Arc<W>,
+    ) -> Option<Arc<Waiting>> {
         let mut state = self.lock();
-        match state.queue.iter().position(|other| Arc::ptr_eq(other, &waiting)) {
+        if self.admits(&state, host) {
+            state.admit(host);
+            return None;
+        }
+        let admitted = AtomicBool::new(false);
+        let waiting = Arc::new(Waiting { host: host.clone(), waits: waits(), admitted });
+        state.queue.push_back(waiting.clone());
+        Some(waiting)
+    }
+
+    /// Leaves the queue without a place.
+    pub(super) fn give_up(&self, waiting: &Arc<Waiting>) {
+        let mut state = self.lock();
+        match state.queue.iter().position(|other| Arc::ptr_eq(other, waiting)) {
             Some(i) => drop(state.queue.remove(i)),
             // It was let in at the last moment, and leaves at once.
             None => {
                 drop(state);
-                drop(admitted());
+                self.leave(&waiting.host);
             }
         }
-        Err(impatience)
+    }
+
+    /// The place that a request to `host` holds.
+    pub(super) fn kept<'a>(&'a self, host: &'a HostName) -> Permit<'a> {
+        Permit { dispatcher: self, host }
     }
 
     fn admits(&self, state: &State, host: &HostName) -> bool {
@@ -101,7 +131,7 @@ impl Dispatcher {
         state.admit(&next.host);
         drop(state);
         next.admitted.store(true, Ordering::SeqCst);
-        next.bell.wake();
+        next.waits.wake();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -127,7 +157,8 @@ impl State {
 }
 
 impl Waiting {
-    fn is_admitted(&self) -> bool {
+    /// Whether it holds a place by now.
+    pub(super) fn is_admitted(&self) -> bool {
         self.admitted.load(Ordering::SeqCst)
     }
 }

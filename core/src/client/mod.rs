@@ -13,6 +13,7 @@ mod redirect;
 mod request;
 mod response;
 mod source;
+mod turn;
 mod url;
 
 use std::fmt;
@@ -24,6 +25,7 @@ pub use builder::ClientBuilder;
 pub use charset::text;
 pub use request::{Method, Request};
 pub use response::Response;
+pub use turn::{Queued, Turn};
 pub(crate) use source::{PinSource, WeakClient};
 
 use crate::cancel::CancelToken;
@@ -33,7 +35,7 @@ use crate::patience::{Impatience, Patience};
 use crate::pin::{HostName, Outcome, PinSet};
 use crate::verify::{Explanation, Judge, SystemTrust};
 use builder::Settings;
-use calls::Calls;
+use calls::{Calls, Listed};
 use dispatcher::{Dispatcher, Permit};
 use exchange::Retry;
 use incoming::Incoming;
@@ -113,11 +115,38 @@ impl Client {
         cancel: &CancelToken,
     ) -> Result<Response, Error> {
         let _listed = self.0.calls.begin(cancel);
-        let limit = request.max_response_bytes.unwrap_or(self.0.settings.max_response_bytes);
-        let result = self.follow(request, cancel, |response, _permit| {
-            response.with(|body| body.into_bytes(limit))
+        self.send_listed(request, cancel, self.limits(request), None)
+    }
+
+    /// Waits for the turn of `request` without a thread; [`Turn::send`] sends it, from a thread that may
+    /// block. For async callers: a client sends only so many requests at a time
+    /// ([`ClientBuilder::max_requests`]), and threads that wait for others' end are missed elsewhere.
+    /// The request's time runs from here on.
+    ///
+    /// The future gives [`Error::Timeout`], [`Error::Cancelled`] or [`Error::ClientClosed`] where no
+    /// turn has come. It may be polled from any executor.
+    pub fn turn(&self, request: Request, cancel: &CancelToken) -> Queued {
+        Queued::new(self.clone(), request, cancel.clone())
+    }
+
+    /// Sends a request whose first hop may hold its place already.
+    fn send_listed(
+        &self,
+        request: &Request,
+        cancel: &CancelToken,
+        limits: Limits,
+        place: Option<Permit<'_>>,
+    ) -> Result<Response, Error> {
+        let max = request.max_response_bytes.unwrap_or(self.0.settings.max_response_bytes);
+        let result = self.follow(request, cancel, limits, place, |response, _permit| {
+            response.with(|body| body.into_bytes(max))
         });
         ended(result, self.is_closed(), cancel.is_cancelled())
+    }
+
+    /// What `request` may use up, from now on.
+    fn limits(&self, request: &Request) -> Limits {
+        exchange::limits(&self.0.settings, request)
     }
 
     /// Sends a request and waits for the head of its response; the body is pulled by the caller. The
@@ -149,13 +178,24 @@ impl Client {
         cancel: &CancelToken,
     ) -> Result<Response<ResponseBody>, Error> {
         let listed = self.0.calls.begin(cancel);
-        let limit = request.max_response_bytes.unwrap_or(u64::MAX);
-        let result = self.follow(request, cancel, |response, permit| {
+        self.stream_listed(request, cancel, self.limits(request), None, listed)
+    }
+
+    fn stream_listed(
+        &self,
+        request: &Request,
+        cancel: &CancelToken,
+        limits: Limits,
+        place: Option<Permit<'_>>,
+        listed: Listed<'_>,
+    ) -> Result<Response<ResponseBody>, Error> {
+        let max = request.max_response_bytes.unwrap_or(u64::MAX);
+        let result = self.follow(request, cancel, limits, place, |response, permit| {
             response.with(|body| {
                 if request.timeout.is_none() {
                     body.context.set_open_ended();
                 }
-                Ok(ResponseBody::new(body, limit, (self, cancel), permit, listed))
+                Ok(ResponseBody::new(body, max, (self, cancel), permit, listed))
             })
         });
         ended(result, self.is_closed(), cancel.is_cancelled())
@@ -166,13 +206,14 @@ impl Client {
         &self,
         request: &Request,
         cancel: &CancelToken,
+        limits: Limits,
+        mut place: Option<Permit<'_>>,
         finish: impl FnOnce(Response<Incoming>, Permit<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let limits = exchange::limits(&self.0.settings, request);
         let mut hop = std::borrow::Cow::Borrowed(request);
         let mut followed = 0;
         loop {
-            let (response, permit) = self.exchange(&hop, &limits, cancel)?;
+            let (response, permit) = self.exchange(&hop, &limits, cancel, place.take())?;
             let max = self.0.settings.max_redirects;
             let location = response.header("location");
             // A client that follows none hands redirects to its caller.
@@ -203,19 +244,23 @@ impl Client {
         request: &'a Request,
         limits: &Limits,
         cancel: &CancelToken,
+        place: Option<Permit<'a>>,
     ) -> Result<(Response<Incoming>, Permit<'a>), Error> {
         let host = request.target.host();
         let source = self.0.settings.source.as_deref();
         let patience = Patience { deadline: limits.deadline, cancel };
-        if let Some(source) = source {
-            source.prepare(host, &patience);
-        }
         let context = || Arc::new(CallContext::new(cancel.clone(), *limits));
         let impatient = |impatience| match impatience {
             Impatience::Cancelled => Error::Cancelled,
             Impatience::TimedOut => context().timed_out(host.as_str()),
         };
-        let permit = self.0.dispatcher.enter(host, patience).map_err(impatient)?;
+        let permit = match place {
+            Some(permit) => permit,
+            None => self.0.dispatcher.enter(host, patience).map_err(impatient)?,
+        };
+        if let Some(source) = source {
+            source.prepare(host, &patience);
+        }
         let mut retried = false;
         let mut renewed = false;
         loop {

@@ -60,6 +60,25 @@ struct CancellationTests {
         await #expect(throws: CancellationError.self) { try await other.value }
     }
 
+    @Test("requests that queue take no thread from others, and can be cancelled")
+    func queueing() async throws {
+        let (client, other) = (try kit.client(), try kit.client())
+        await #expect(throws: CancellationError.self) {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                // More than there are threads for all clients of a process.
+                for _ in 0..<600 {
+                    group.addTask { _ = try await client.get("https://api.example.test/hang") }
+                }
+                _ = try await kit.wait("backend", for: "request", count: 128)
+                #expect(try await other.get("https://api.example.test/").text == "ok")
+                group.cancelAll()
+                try await group.waitForAll()
+            }
+        }
+        let events = try await kit.events("backend")
+        #expect(events.filter { $0.event == "request" }.count == 129)
+    }
+
     @Test("cancelling a group of requests ends all of them")
     func group() async throws {
         let client = try kit.client()
