@@ -210,9 +210,30 @@ fn exchange(client: u64, call: u64, mut input: &[u8]) -> Result<(ResponseHead, V
     let cancel = calls(call).get_or_insert_default().get(&call).map(|entry| entry.cancel.clone());
     let cancel =
         cancel.ok_or_else(|| Error::Internal { reason: "a call that has ended".into() })?;
+    if !claims_fit(input) {
+        let reason = "a request that claims more headers than it has".into();
+        return Err(Error::Internal { reason });
+    }
     let head = <RequestHead as Lift<UniFfiTag>>::try_read(&mut input)
         .map_err(|e| Error::Internal { reason: format!("a request that does not decode: {e}") })?;
     execute(&client, head, input.to_vec(), &cancel)
+}
+
+/// Whether a [`RequestHead`] has room for as many headers as it claims: UniFFI reserves memory for all
+/// of them before it reads one, and where that fails the process ends.
+fn claims_fit(input: &[u8]) -> bool {
+    /// Two texts without a letter, and a flag.
+    const HEADER: usize = 4 + 4 + 1;
+    fn number(input: &[u8]) -> Option<(usize, &[u8])> {
+        let (bytes, rest) = input.split_first_chunk::<4>()?;
+        Some((usize::try_from(i32::from_be_bytes(*bytes)).ok()?, rest))
+    }
+    fn after_text(input: &[u8]) -> Option<&[u8]> {
+        number(input).and_then(|(length, rest)| rest.get(length..))
+    }
+    // The method and the URL come first.
+    let headers = after_text(input).and_then(after_text).and_then(number);
+    headers.is_some_and(|(count, rest)| count <= rest.len() / HEADER)
 }
 
 fn failed(error: Error) -> (Vec<u8>, Vec<u8>) {

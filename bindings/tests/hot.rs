@@ -211,6 +211,15 @@ fn damaged_input_is_an_error() {
         let code = call(client.id(), &good[..n]).expect_err("cut off").code;
         assert_eq!(code, "internal", "prefix of {n} bytes");
     }
+    // Behind the method and the URL: as many headers as no memory has room for.
+    let at = good.len() - 7;
+    assert_eq!(good[at..], [0; 7], "no headers, two timeouts that are not there, and no body");
+    for claimed in [1, 1_000_000, i32::MAX, -1] {
+        let mut input = good.clone();
+        input[at..at + 4].copy_from_slice(&claimed.to_be_bytes());
+        let code = call(client.id(), &input).expect_err("no such headers").code;
+        assert_eq!(code, "internal", "{claimed}");
+    }
     for text in ["get", "", "G\0T", "GET\r\n"] {
         let mut input = Vec::new();
         let head = RequestHead {

@@ -25,8 +25,8 @@ pub use builder::ClientBuilder;
 pub use charset::text;
 pub use request::{Method, Request};
 pub use response::Response;
-pub use turn::{Queued, Turn};
 pub(crate) use source::{PinSource, WeakClient};
+pub use turn::{Queued, Turn};
 
 use crate::cancel::CancelToken;
 use crate::error::Error;

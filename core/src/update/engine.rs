@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -22,6 +22,7 @@ use crate::pin::{HostName, HostPolicy, ManagedConfiguration, PinSet};
 use crate::pinset::enforcement::{Freshness, in_force};
 use crate::pinset::{Embedded, State, accept};
 use crate::rejection::{Cause, Rejection};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// Inspected hosts that have been told of; beyond them every connection is told again.
 const MAX_TOLD: usize = 1_024;

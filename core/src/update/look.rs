@@ -1,7 +1,6 @@
 //! Runs looks, and has calls wait for them: the threads and the requests of the channel.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::channel::{Action, Answer, Question, Why, judge};
@@ -11,6 +10,7 @@ use crate::cancel::{CancelToken, Wake};
 use crate::client::{Method, Request};
 use crate::error::Error;
 use crate::pin::PinSet;
+use crate::sync::thread;
 
 /// Looks, and waits for it. Whoever asks during a look has one more: what that one was told may be
 /// from before the reason for this. Where it is merely time, the one under way will do.

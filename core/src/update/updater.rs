@@ -271,3 +271,63 @@ impl fmt::Debug for PinSetUpdaterBuilder {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod interleavings {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::cancel::CancelToken;
+    use crate::clock::tests::Hands;
+    use crate::sync::{in_every_order, thread};
+
+    /// One whose only URL nobody serves, so that each look is over at once.
+    fn updater() -> PinSetUpdater {
+        let documents = include_bytes!("../../tests/data/pinset/golden/embedded.json");
+        let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let key = rcgen::KeyPair::generate().expect("randomness");
+        let root = rcgen::CertificateParams::default().self_signed(&key).expect("a certificate");
+        PinSetUpdater::builder(documents)
+            .connect_to("pins.example.com", 443, closed.expect("loopback"))
+            .roots(Roots::Only(vec![root.der().to_vec()]))
+            .clock(Arc::new(Hands::default()))
+            .build()
+            .expect("good documents")
+    }
+
+    #[test]
+    fn everybody_has_a_look_that_began_after_they_asked_for_it_and_nobody_more_than_that() {
+        in_every_order(|| {
+            let updater = updater();
+            let asking = [(); 3].map(|()| {
+                let updater = updater.clone();
+                thread::spawn(move || {
+                    let before = updater.0.live().channel.number();
+                    let error = updater.refresh().expect_err("nobody answers");
+                    assert_eq!(error.code(), "unavailable");
+                    assert!(updater.0.live().landed.0 > before);
+                })
+            });
+            // Whoever were forgotten would hang here, which shuttle reports.
+            asking.into_iter().for_each(|asking| asking.join().expect("no panic"));
+            assert!((1..=3).contains(&updater.0.live().channel.number()));
+        });
+    }
+
+    #[test]
+    fn a_call_that_waits_for_a_look_is_woken_by_its_end_or_by_its_cancellation() {
+        in_every_order(|| {
+            let (updater, cancel) = (updater(), CancelToken::new());
+            let waiting = [cancel.clone(), CancelToken::new()].map(|cancel| {
+                let updater = updater.clone();
+                thread::spawn(move || {
+                    let patience = Patience { deadline: None, cancel: &cancel };
+                    let (host, used) = (HostName::parse("a.test").expect("a name"), updater.pins());
+                    assert!(!updater.renew(&host, &used, &|_| false, &patience), "nothing newer");
+                })
+            });
+            cancel.cancel();
+            waiting.into_iter().for_each(|waiting| waiting.join().expect("no panic"));
+        });
+    }
+}
