@@ -143,15 +143,19 @@ impl Failure {
             Error::HostNotPinned { .. } => 12,
             Error::BlockedKey(_) => 13,
             Error::PinSetLapsed(_) => 14,
-            Error::DnsFailed { .. } => 20,
+            Error::DnsFailed { .. } | Error::Offline { .. } => 20,
             Error::ConnectFailed { .. } => 21,
             Error::Timeout { .. } => 22,
             Error::ConnectionLost { .. } | Error::Truncated { .. } => 23,
             Error::TlsFailed { .. } => 24,
             Error::InsecureRedirect { .. } | Error::TooManyRedirects { .. } => 30,
             Error::InvalidResponse { .. } | Error::ResponseTooLarge { .. } => 31,
-            // Nothing here cancels or closes.
-            Error::Cancelled | Error::ClientClosed | Error::Internal { .. } => 70,
+            // Nothing here cancels, closes or handles files of a call.
+            Error::Cancelled
+            | Error::ClientClosed
+            | Error::DigestMismatch { .. }
+            | Error::Internal { .. }
+            | Error::IoFailed { .. } => 70,
         }
     }
 }

@@ -85,6 +85,18 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The app's own side failed: a file could not be read or written, or the source of a body.
+    IoFailed {
+        /// Which part: `body` or `file`.
+        place: String,
+        /// What the operating system said.
+        reason: String,
+    },
+    /// What was downloaded is not what was expected; nothing of it is kept.
+    DigestMismatch {
+        /// The host that answered.
+        host: String,
+    },
     /// The server's answer is not HTTP, or its body does not decode.
     InvalidResponse {
         /// The host that answered.
@@ -97,6 +109,13 @@ pub enum Error {
         /// The URL without credentials, query and fragment, shortened.
         url: String,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// The device has no network: there is no route to any public address.
+    Offline {
+        /// The host asked for.
+        host: String,
+        /// What was found out first.
         reason: String,
     },
     /// The certificate is trusted, but no pin of the host's policy is on its verified path.
@@ -218,6 +237,7 @@ impl Error {
             Self::ClientClosed => "client_closed",
             Self::ConnectFailed { .. } => "connect_failed",
             Self::ConnectionLost { .. } => "connection_lost",
+            Self::DigestMismatch { .. } => "digest_mismatch",
             Self::DnsFailed { .. } => "dns_failed",
             Self::HostNotPinned { .. } => "host_not_pinned",
             Self::InsecureRedirect { .. } => "insecure_redirect",
@@ -228,6 +248,8 @@ impl Error {
             Self::InvalidRequest { .. } => "invalid_request",
             Self::InvalidResponse { .. } => "invalid_response",
             Self::InvalidUrl { .. } => "invalid_url",
+            Self::IoFailed { .. } => "io_failed",
+            Self::Offline { .. } => "offline",
             Self::PinMismatch(_) => "pin_mismatch",
             Self::PinSetLapsed(_) => "pin_set_lapsed",
             Self::ResponseTooLarge { .. } => "response_too_large",
@@ -256,6 +278,7 @@ impl Error {
         "client_closed",
         "connect_failed",
         "connection_lost",
+        "digest_mismatch",
         "dns_failed",
         "host_not_pinned",
         "insecure_redirect",
@@ -266,6 +289,8 @@ impl Error {
         "invalid_request",
         "invalid_response",
         "invalid_url",
+        "io_failed",
+        "offline",
         "pin_mismatch",
         "pin_set_lapsed",
         "response_too_large",
@@ -301,10 +326,12 @@ impl Error {
         match self {
             Self::ConnectFailed { host, .. }
             | Self::ConnectionLost { host, .. }
+            | Self::DigestMismatch { host }
             | Self::DnsFailed { host, .. }
             | Self::HostNotPinned { host }
             | Self::InsecureRedirect { host, .. }
             | Self::InvalidResponse { host, .. }
+            | Self::Offline { host, .. }
             | Self::ResponseTooLarge { host, .. }
             | Self::Timeout { host, .. }
             | Self::TlsFailed { host, .. }
@@ -321,6 +348,7 @@ impl Error {
                 Some(place)
             }
             Self::InvalidConfig { field, .. } | Self::InvalidRequest { field, .. } => Some(field),
+            Self::IoFailed { place, .. } => Some(place),
             Self::InvalidUrl { url, .. } => Some(url),
             _ => None,
         }
@@ -389,7 +417,14 @@ impl fmt::Display for Error {
             Self::InvalidResponse { host, reason } => {
                 write!(f, "{host} sent an unusable response: {reason}")
             }
+            Self::IoFailed { place, reason } => write!(f, "the {place} of a call: {reason}"),
+            Self::DigestMismatch { host } => {
+                write!(f, "what {host} sent has not the SHA-256 that was expected")
+            }
             Self::InvalidUrl { url, reason } => write!(f, "cannot request {url:?}: {reason}"),
+            Self::Offline { host, reason } => {
+                write!(f, "the device has no network, so not to {host}: {reason}")
+            }
             Self::PinMismatch(facts) => {
                 write!(f, "the certificate of {} matches no pin", facts.host)?;
                 facts.describe(f)

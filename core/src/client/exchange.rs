@@ -13,8 +13,9 @@ use super::gzip::GzipDecoder;
 use super::incoming::{Incoming, Reader};
 use super::request::{Method, Request};
 use super::response::Response;
+use super::upload::{Body, Sending};
 use crate::error::Error;
-use crate::net::{BodyReader, CallContext, Connections, Leased, Limits, Origin, Watch};
+use crate::net::{BodyReader, CallContext, Connections, Leased, Limits, Origin, Payload, Watch};
 
 /// Whether a request that failed may be sent once more.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,9 +88,22 @@ fn send(
     }
     // "Content-Length: 0", as these methods expect (RFC 9110 §8.6).
     let says_length = matches!(request.method, Method::Post | Method::Put | Method::Patch);
-    let body = request.body.as_deref().or_else(|| says_length.then_some(&[]));
+    let mut sending = None;
+    let payload = match &request.body {
+        None if says_length => Payload::Bytes(&[]),
+        None => Payload::Nothing,
+        Some(Body::Bytes(bytes)) if request.on_upload.is_none() => Payload::Bytes(bytes),
+        Some(body) => {
+            let body = Sending::new(body, request.on_upload.as_ref(), context)?;
+            Payload::Read(sending.insert(body))
+        }
+    };
+    if request.is_open_ended() {
+        context.set_open_ended();
+    }
     let verdict = leased.verdict().clone();
-    let (head, body) = leased.exchange(head, body, context)?;
+    let (head, body) = leased.exchange(head, payload, context)?;
+    drop(sending);
     let status = head.status.as_u16();
     let mut headers = head.headers.iter().map(|(name, value)| text_header(name, value)).collect();
     let reader = match asked == Asked::Gzip && has_body(request.method.as_str(), status) {

@@ -9,11 +9,14 @@ mod dispatcher;
 mod exchange;
 mod gzip;
 mod incoming;
+mod multipart;
+mod pipe;
 mod redirect;
 mod request;
 mod response;
 mod source;
 mod turn;
+mod upload;
 mod url;
 
 use std::fmt;
@@ -23,10 +26,13 @@ use std::time::Instant;
 pub use body::ResponseBody;
 pub use builder::ClientBuilder;
 pub use charset::text;
+pub use multipart::{Multipart, Part};
+pub use pipe::BodyWriter;
 pub use request::{Method, Request};
 pub use response::Response;
 pub(crate) use source::{PinSource, WeakClient};
 pub use turn::{Queued, Turn};
+pub use upload::{BodySource, Progress};
 
 use crate::cancel::CancelToken;
 use crate::error::Error;
@@ -217,10 +223,12 @@ impl Client {
             let max = self.0.settings.max_redirects;
             let location = response.header("location");
             // A client that follows none hands redirects to its caller.
+            // And neither does one that leads where its body cannot be sent again.
             let next = match max {
                 0 => Ok(None),
                 _ => redirect::next(&hop, response.status, location),
             };
+            let next = next.and_then(sendable);
             if matches!(next, Ok(None)) {
                 return finish(response, permit);
             }
@@ -272,10 +280,12 @@ impl Client {
             let context = context();
             let (result, retry) = exchange::exchange(&self.0.connections, request, &context);
             // A pooled connection that the server closed just then: nobody has seen an answer, and
-            // asking again changes nothing (RFC 9112 §9.3.1).
+            // asking again changes nothing (RFC 9112 §9.3.1), where all of it can be asked again.
             if retry == Retry::IfIdempotent && !retried && request.method.is_idempotent() {
                 retried = true;
-                continue;
+                if request.rewind()? {
+                    continue;
+                }
             }
             // Nothing has been sent, so any method may be tried again.
             if let (Retry::UnderOtherPins, Some(source), false) = (retry, source, renewed) {
@@ -386,6 +396,14 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+/// A hop, where its body can be sent once more.
+fn sendable(hop: Option<Request>) -> Result<Option<Request>, Error> {
+    match hop {
+        Some(hop) if !hop.rewind()? => Ok(None),
+        hop => Ok(hop),
     }
 }
 

@@ -1,12 +1,17 @@
 //! A request that can be sent: everything in it has been checked.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::http::{HeaderName, HeaderValue};
 
 use super::builder::MAX_TIMEOUT;
+use super::multipart::Multipart;
+use super::pipe::{BodyWriter, pipe};
+use super::upload::{Body, BodySource, Custom, FromFile, OnProgress, Progress};
 use super::url::Target;
 use crate::error::Error;
 
@@ -110,7 +115,8 @@ pub struct Request {
     pub(super) method: Method,
     pub(super) target: Target,
     pub(super) headers: Vec<Header>,
-    pub(super) body: Option<Vec<u8>>,
+    pub(super) body: Option<Body>,
+    pub(super) on_upload: Option<OnProgress>,
     pub(super) timeout: Option<Duration>,
     pub(super) read_timeout: Option<Duration>,
     pub(super) max_response_bytes: Option<u64>,
@@ -137,6 +143,7 @@ impl Request {
             target,
             headers: Vec::new(),
             body: None,
+            on_upload: None,
             timeout: None,
             read_timeout: None,
             max_response_bytes: None,
@@ -214,12 +221,70 @@ impl Request {
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for GET and HEAD, where a body has no meaning (RFC 9110 §9.3.1).
-    pub fn body(mut self, body: Vec<u8>) -> Result<Self, Error> {
+    pub fn body(self, body: Vec<u8>) -> Result<Self, Error> {
+        self.with(Body::Bytes(Arc::new(body)))
+    }
+
+    /// Sets a file as the body, read while it is sent. It may be as large as it likes and take as long
+    /// as it goes on: the client's own timeout is for bodies in memory, the request's holds here too.
+    ///
+    /// # Errors
+    /// As [`Self::body`], and [`Error::IoFailed`] for what is no file or cannot be looked at.
+    pub fn body_file(self, path: &Path) -> Result<Self, Error> {
+        self.with(Body::supplied(FromFile::new(path)?))
+    }
+
+    /// Sets a source as the body, read while it is sent; see [`Self::body_file`] for the time that it
+    /// takes. Clones of the request share it, and one call at a time has it.
+    ///
+    /// # Errors
+    /// As [`Self::body`].
+    pub fn body_source(self, source: impl BodySource + 'static) -> Result<Self, Error> {
+        self.with(Body::supplied(Custom(source)))
+    }
+
+    /// Sets a body that is written while it is sent, by another thread than the one that sends it. It
+    /// cannot begin again, so it is sent once at most.
+    ///
+    /// # Errors
+    /// As [`Self::body`].
+    pub fn written_body(self, length: Option<u64>) -> Result<(Self, BodyWriter), Error> {
+        let (writer, reader) = pipe(length);
+        Ok((self.with(Body::supplied(reader))?, writer))
+    }
+
+    /// Sets a form with files as the body, and its `Content-Type`.
+    ///
+    /// # Errors
+    /// As [`Self::body`], and for a form with parts to be written and no writer.
+    pub fn multipart(self, form: Multipart) -> Result<Self, Error> {
+        let (data, content_type) = form.into_body()?;
+        self.with(Body::supplied(data))?.header("Content-Type", &content_type)
+    }
+
+    fn with(mut self, body: Body) -> Result<Self, Error> {
         if !self.method.takes_body() {
             return Err(Error::request("body", format!("{} takes none", self.method)));
         }
         self.body = Some(body);
         Ok(self)
+    }
+
+    /// Has `listener` told how much of the body has been handed to the connection, from the thread that
+    /// sends it. After a redirect or another attempt it begins again.
+    pub fn on_upload(mut self, listener: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.on_upload = Some(Arc::new(listener));
+        self
+    }
+
+    /// Whether its body may take as long as it goes on.
+    pub(super) fn is_open_ended(&self) -> bool {
+        self.timeout.is_none() && self.body.as_ref().is_some_and(Body::is_supplied)
+    }
+
+    /// Whether it can be sent from its beginning, once more if need be.
+    pub(super) fn rewind(&self) -> Result<bool, Error> {
+        self.body.as_ref().map_or(Ok(true), Body::rewind)
     }
 
     /// Overrides the client's timeout for the whole call.
@@ -272,7 +337,7 @@ impl fmt::Debug for Request {
             .field("method", &self.method)
             .field("host", &self.target.host().as_str())
             .field("headers", &self.headers.iter().map(|h| h.name.as_str()).collect::<Vec<_>>())
-            .field("body_bytes", &self.body.as_ref().map(Vec::len))
+            .field("body", &self.body)
             .finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::cancel::CancelToken;
 use crate::error::{Error, TimeoutPhase};
+use crate::patience::Patience;
 use crate::verify::RefusedCertificate;
 
 /// What a call may use up.
@@ -42,8 +43,20 @@ impl CallContext {
         Self { cancel, limits, unwanted, open_ended, reused, answered, refused }
     }
 
+    /// One that nothing but `cancel` ends.
+    #[cfg(test)]
+    pub(crate) fn for_tests(cancel: CancelToken) -> Self {
+        let (connect, total) = (Duration::MAX, Duration::MAX);
+        Self::new(cancel, Limits { connect, read: None, total, deadline: None })
+    }
+
     pub(crate) fn cancel(&self) -> &CancelToken {
         &self.cancel
+    }
+
+    /// For how long a wait of this call may last.
+    pub(crate) fn patience(&self) -> Patience<'_> {
+        Patience { deadline: self.deadline(), cancel: &self.cancel }
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -9,6 +9,7 @@ use super::connection::{Connection, Stamp};
 use super::context::CallContext;
 use super::eyeballs::{self, Candidates};
 use super::lookup::{self, LOOKUPS};
+use super::online::or_offline;
 use super::origin::Origin;
 use super::routes::{FailedRoutes, Route};
 use super::tls::{Fault, Terms, Tls};
@@ -67,7 +68,9 @@ impl Dialer {
                         0 | 1 => reason,
                         _ => told(&candidates.failed),
                     };
-                    return Err(Error::ConnectFailed { host: host.to_owned(), reason });
+                    let failed = Error::ConnectFailed { host: host.to_owned(), reason };
+                    let is_local = candidates.failed.iter().all(|(at, _)| at.ip().is_loopback());
+                    return Err(if is_local { failed } else { or_offline(failed) });
                 }
                 Err(eyeballs::Failure::Impatient(e)) => return Err(impatient(e, host, context)),
             };
@@ -119,7 +122,7 @@ impl Dialer {
                     let found = LOOKUPS.find(host, patience).map_err(|failure| match failure {
                         lookup::Failure::Impatient(e) => impatient(e, host, context),
                         lookup::Failure::Resolver(reason) => {
-                            Error::DnsFailed { host: host.to_owned(), reason }
+                            or_offline(Error::DnsFailed { host: host.to_owned(), reason })
                         }
                     })?;
                     found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()

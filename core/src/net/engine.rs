@@ -42,6 +42,22 @@ pub(super) struct Lease {
     pub(super) pool: Arc<Pool>,
 }
 
+/// A request's body that is read while it is sent.
+pub(crate) trait Outgoing {
+    /// How many bytes it has, where that is known; else it is sent in chunks.
+    fn length(&self) -> Option<u64>;
+
+    /// Reads what comes next; 0 at its end.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error>;
+}
+
+/// What a request sends.
+pub(crate) enum Payload<'a> {
+    Nothing,
+    Bytes(&'a [u8]),
+    Read(&'a mut dyn Outgoing),
+}
+
 /// The body of a response. The connection goes back to its pool once it is read to its end.
 pub(crate) struct BodyReader {
     reader: Box<dyn Read + Send + Sync>,
@@ -68,7 +84,7 @@ impl Engine {
     pub(super) fn exchange(
         &self,
         mut request: http::request::Builder,
-        body: Option<&[u8]>,
+        payload: Payload<'_>,
         lease: Lease,
         context: &Arc<CallContext>,
     ) -> Result<(http::response::Parts, BodyReader), Error> {
@@ -79,22 +95,33 @@ impl Engine {
             lease: Lent { connection: Some(connection), buffers, pool },
             context: context.clone(),
             sending: sending.clone(),
-            head: match body {
-                Some(bytes) if (1..=SMALL_BODY).contains(&bytes.len()) => Head::BeforeBody,
+            head: match payload {
+                Payload::Bytes(bytes) if (1..=SMALL_BODY).contains(&bytes.len()) => {
+                    Head::BeforeBody
+                }
                 _ => Head::Alone,
             },
         };
         let connector = OneConnection(Mutex::new(Some(transport)));
         let agent = ureq::Agent::with_parts(self.config.clone(), connector, NoResolver);
-        let sent = match body {
-            None => run(&agent, request, ()),
+        let length = match &payload {
+            Payload::Nothing => None,
+            Payload::Bytes(bytes) => Some(bytes.len() as u64),
+            Payload::Read(body) => body.length(),
+        };
+        if let (Some(length @ 1..), Some(headers)) = (length, request.headers_mut()) {
+            headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        let sent = match payload {
+            Payload::Nothing => run(&agent, request, ()),
             // ureq would ask it for bytes for ever.
-            Some([]) => run(&agent, request, &[][..]),
-            Some(bytes) => {
-                if let Some(headers) = request.headers_mut() {
-                    headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-                }
-                let mut body = Body { left: bytes, sending: &sending };
+            _ if length == Some(0) => run(&agent, request, &[][..]),
+            Payload::Bytes(left) => {
+                let mut body = Body { left, sending: &sending };
+                run(&agent, request, SendBody::from_reader(&mut body))
+            }
+            Payload::Read(from) => {
+                let mut body = ReadBody { from, left: length, sending: &sending };
                 run(&agent, request, SendBody::from_reader(&mut body))
             }
         };
@@ -157,6 +184,39 @@ impl Read for Body<'_> {
             buffer[..n].copy_from_slice(now);
         }
         self.left = left;
+        Ok(n)
+    }
+}
+
+/// A body that is read while it is sent, as ureq asks for it.
+struct ReadBody<'a> {
+    from: &'a mut dyn Outgoing,
+    /// How much of its length is left, where it has said one.
+    left: Option<u64>,
+    sending: &'a Sending,
+}
+
+impl Read for ReadBody<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = self.left.map_or(buffer.len(), |left| {
+            usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len())
+        });
+        let n = match (self.sending.is_over(), self.left) {
+            (_, Some(0)) => 0,
+            // What nobody will get is counted down only, or is at its end.
+            (true, None) => 0,
+            (true, Some(_)) => room,
+            (false, _) => self.from.read(&mut buffer[..room]).map_err(into_io)?,
+        };
+        match &mut self.left {
+            // ureq would ask for the rest for ever.
+            Some(1..) if n == 0 => {
+                let reason = "it ends before the length that it was said to have".into();
+                return Err(into_io(Error::IoFailed { place: "body".into(), reason }));
+            }
+            Some(left) => *left -= n as u64,
+            None => {}
+        }
         Ok(n)
     }
 }
@@ -338,6 +398,10 @@ fn fail(e: Error) -> ureq::Error {
     ureq::Error::Other(Box::new(Refusal(e)))
 }
 
+fn into_io(e: Error) -> io::Error {
+    io::Error::other(Refusal(e))
+}
+
 /// What ureq says, in our words.
 pub(crate) fn failure(e: ureq::Error, host: &str) -> Error {
     let host = host.to_owned();
@@ -346,15 +410,19 @@ pub(crate) fn failure(e: ureq::Error, host: &str) -> Error {
             Ok(refusal) => refusal.0,
             Err(cause) => Error::Internal { reason: cause.to_string() },
         },
-        ureq::Error::Io(e) => match e.kind() {
-            // From the gzip decoder; what the socket says arrives as a `Refusal`.
-            io::ErrorKind::InvalidData => {
-                Error::InvalidResponse { host, reason: format!("its body: {e}") }
-            }
-            io::ErrorKind::UnexpectedEof => {
-                Error::ConnectionLost { host, reason: "closed by the server".into() }
-            }
-            _ => Error::ConnectionLost { host, reason: e.to_string() },
+        ureq::Error::Io(e) => match e.downcast::<Refusal>() {
+            // From the request's body.
+            Ok(refusal) => refusal.0,
+            Err(e) => match e.kind() {
+                // From a decoder; what the socket says arrives as a `Refusal`.
+                io::ErrorKind::InvalidData => {
+                    Error::InvalidResponse { host, reason: format!("its body: {e}") }
+                }
+                io::ErrorKind::UnexpectedEof => {
+                    Error::ConnectionLost { host, reason: "closed by the server".into() }
+                }
+                _ => Error::ConnectionLost { host, reason: e.to_string() },
+            },
         },
         // What came last is no whole piece of a body, and nothing follows, or no piece is that large.
         ureq::Error::BodyStalled => {

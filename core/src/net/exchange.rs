@@ -7,7 +7,7 @@ use ureq::http;
 use super::connection::{Connection, Handle};
 use super::context::CallContext;
 use super::dial::{ConnectTo, Dialer};
-use super::engine::{BodyReader, Engine, Lease};
+use super::engine::{BodyReader, Engine, Lease, Payload};
 use super::origin::Origin;
 use super::pool::Pool;
 use crate::clock::Clock;
@@ -127,9 +127,9 @@ impl Leased<'_> {
     pub(crate) fn exchange(
         self,
         request: http::request::Builder,
-        body: Option<&[u8]>,
+        payload: Payload<'_>,
         context: &Arc<CallContext>,
     ) -> Result<(http::response::Parts, BodyReader), Error> {
-        self.engine.exchange(request, body, self.lease, context)
+        self.engine.exchange(request, payload, self.lease, context)
     }
 }

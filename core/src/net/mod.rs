@@ -8,6 +8,7 @@ mod engine;
 mod exchange;
 mod eyeballs;
 mod lookup;
+mod online;
 mod origin;
 mod pool;
 mod routes;
@@ -17,6 +18,6 @@ mod wire;
 
 pub(crate) use context::{CallContext, Limits};
 pub(crate) use dial::ConnectTo;
-pub(crate) use engine::{BodyReader, failure};
+pub(crate) use engine::{BodyReader, Outgoing, Payload, failure};
 pub(crate) use exchange::{Connections, Leased, Setup, Watch};
 pub(crate) use origin::Origin;

@@ -247,3 +247,22 @@ pub(super) fn timespec(left: Duration) -> Timespec {
         tv_nsec: left.subsec_nanos() as _,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_peer_that_takes_nothing_more_ends_a_write_and_the_wait_for_one() {
+        let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let stream = TcpStream::connect(server.local_addr().expect("bound")).expect("loopback");
+        let (_silent, _) = server.accept().expect("loopback");
+        let mut socket = Socket::new(Arc::new(stream));
+        socket.set_limits(None, Some(Duration::from_millis(50)));
+        let full = (0..10_000).find_map(|_| socket.write(&[0; 64 * 1024]).err());
+        assert!(is_timeout(&full.expect("buffers have an end")));
+        assert!(is_timeout(&socket.wait_writable().expect_err("still full")));
+    }
+}

@@ -31,6 +31,8 @@ public enum PinfoldError: Error, Hashable, Sendable {
     case connectFailed(host: String, message: String)
     /// The connection broke before the response was complete.
     case connectionLost(host: String, message: String)
+    /// What was downloaded has not the SHA-256 that was expected; nothing of it is kept.
+    case digestMismatch(host: String, message: String)
     /// The host's name could not be resolved.
     case dnsFailed(host: String, message: String)
     /// The pin set has no entry for the host, and the client refuses such hosts:
@@ -55,6 +57,11 @@ public enum PinfoldError: Error, Hashable, Sendable {
     case invalidResponse(host: String, message: String)
     /// The URL cannot be requested; `url` is without credentials, query and fragment, shortened.
     case invalidURL(url: String, message: String)
+    /// The app's own side failed: a file could not be read or written, or whoever gives a body could
+    /// not. `place` is `body` or `file`.
+    case ioFailed(place: String, message: String)
+    /// The device has no network: there is no route to any public address.
+    case offline(host: String, message: String)
     /// The certificate is trusted, but no pin of the host's policy is on its verified path. Nothing
     /// of the request was sent.
     case pinMismatch(CertificateFacts, message: String)
@@ -118,6 +125,7 @@ extension PinfoldError {
         case .clientClosed: "client_closed"
         case .connectFailed: "connect_failed"
         case .connectionLost: "connection_lost"
+        case .digestMismatch: "digest_mismatch"
         case .dnsFailed: "dns_failed"
         case .hostNotPinned: "host_not_pinned"
         case .insecureRedirect: "insecure_redirect"
@@ -128,6 +136,8 @@ extension PinfoldError {
         case .invalidRequest: "invalid_request"
         case .invalidResponse: "invalid_response"
         case .invalidURL: "invalid_url"
+        case .ioFailed: "io_failed"
+        case .offline: "offline"
         case .pinMismatch: "pin_mismatch"
         case .pinSetLapsed: "pin_set_lapsed"
         case .responseTooLarge: "response_too_large"
@@ -147,11 +157,13 @@ extension PinfoldError {
         switch self {
         case .cancelled(let message), .clientClosed(let message), .internal(let message),
             .blockedKey(_, let message), .connectFailed(_, let message),
-            .connectionLost(_, let message), .dnsFailed(_, let message),
+            .connectionLost(_, let message), .digestMismatch(_, let message),
+            .dnsFailed(_, let message),
             .hostNotPinned(_, let message), .insecureRedirect(_, let message),
             .invalidCertificate(_, let message), .invalidConfig(_, let message),
             .invalidPinSet(_, let message), .invalidRequest(_, let message),
             .invalidResponse(_, let message), .invalidURL(_, let message),
+            .ioFailed(_, let message), .offline(_, let message),
             .pinMismatch(_, let message), .pinSetLapsed(_, let message),
             .responseTooLarge(_, let message),
             .timeout(_, _, let message), .tlsFailed(_, _, let message),
@@ -183,7 +195,8 @@ extension PinfoldError {
     /// The host concerned, where there is one.
     public var host: String? {
         switch self {
-        case .connectFailed(let host, _), .connectionLost(let host, _), .dnsFailed(let host, _),
+        case .connectFailed(let host, _), .connectionLost(let host, _),
+            .digestMismatch(let host, _), .dnsFailed(let host, _), .offline(let host, _),
             .hostNotPinned(let host, _), .insecureRedirect(let host, _),
             .invalidResponse(let host, _), .responseTooLarge(let host, _),
             .timeout(_, let host, _), .tlsFailed(let host, _, _),
@@ -198,7 +211,7 @@ extension PinfoldError {
         switch self {
         case .invalidCertificate(let place, _), .invalidConfig(let place, _),
             .invalidPinSet(let place, _), .invalidRequest(let place, _),
-            .invalidURL(let place, _):
+            .invalidURL(let place, _), .ioFailed(let place, _):
             place
         default: nil
         }

@@ -63,6 +63,12 @@ public sealed class PinfoldException(
         host: String,
     ) : PinfoldException("connection_lost", message, host)
 
+    /** What was downloaded has not the SHA-256 that was expected; nothing of it is kept. */
+    public class DigestMismatch(
+        message: String,
+        host: String,
+    ) : PinfoldException("digest_mismatch", message, host)
+
     /** The host's name could not be resolved. */
     public class DnsFailed(
         message: String,
@@ -121,6 +127,21 @@ public sealed class PinfoldException(
         message: String,
         place: String,
     ) : PinfoldException("invalid_url", message, place = place)
+
+    /**
+     * The app's own side failed: a file could not be read or written, or whoever gives a body could
+     * not. [place] is `body` or `file`.
+     */
+    public class IoFailed(
+        message: String,
+        place: String,
+    ) : PinfoldException("io_failed", message, place = place)
+
+    /** The device has no network: there is no route to any public address. */
+    public class Offline(
+        message: String,
+        host: String,
+    ) : PinfoldException("offline", message, host)
 
     /** The body is larger than [ClientConfig.maxResponseBytes], or than the memory that is left. */
     public class ResponseTooLarge(

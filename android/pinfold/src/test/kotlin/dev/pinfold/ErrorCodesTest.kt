@@ -23,7 +23,7 @@ class ErrorCodesTest {
 
     @Test
     fun `every code has a class that gives it back`() {
-        assertEquals(32, errorCodes().size)
+        assertEquals(35, errorCodes().size)
         for (code in errorCodes()) {
             val error: IOException = failure(code).toException()
             assertEquals(code, (error as PinfoldException).code)
