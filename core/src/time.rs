@@ -41,6 +41,30 @@ pub(crate) fn parse_x509(text: &[u8], generalized: bool) -> Option<u64> {
     seconds(year, two(0)?, two(2)?, [two(4)?, two(6)?, two(8)?])
 }
 
+/// Seconds since 1970 of an HTTP date as every server has to write it, `Sun, 06 Nov 1994 08:49:37 GMT`
+/// (RFC 9110 §5.6.7); none for the two obsolete forms and for anything else.
+pub(crate) fn parse_http_date(text: &str) -> Option<u64> {
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    const DAYS: &str = "SunMonTueWedThuFriSat";
+    let b = text.as_bytes();
+    let form = b.len() == 29
+        && text.is_ascii()
+        && DAYS.find(&text[..3]).is_some_and(|at| at % 3 == 0)
+        && [(3, ", "), (7, " "), (11, " "), (16, " "), (19, ":"), (22, ":"), (25, " GMT")]
+            .iter()
+            .all(|(at, fixed)| text[*at..].starts_with(fixed));
+    if !form {
+        return None;
+    }
+    let month = MONTHS.find(&text[8..11]).filter(|at| at % 3 == 0)? / 3 + 1;
+    seconds(
+        digits(&b[12..16])?,
+        month as u64,
+        digits(&b[5..7])?,
+        [digits(&b[17..19])?, digits(&b[20..22])?, digits(&b[23..25])?],
+    )
+}
+
 /// `YYYY-MM-DDTHH:MM:SSZ` of seconds since 1970, for people and JSON.
 pub fn format_rfc3339_utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -125,6 +149,26 @@ mod tests {
             "２026-11-21T09:00:0Z",
         ] {
             assert_eq!(parse_rfc3339_utc(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn http_dates_have_one_form() {
+        let at = parse_rfc3339_utc("1994-11-06T08:49:37Z");
+        assert_eq!(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), at);
+        for text in [
+            "",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:60 GMT",
+            "Sun, 31 Feb 1994 08:49:37 GMT",
+            "unM, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 anF 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:3é GM",
+            "Sün, 06 Nov 1994 08:49:37 GM",
+        ] {
+            assert_eq!(parse_http_date(text), None, "{text}");
         }
     }
 

@@ -87,7 +87,10 @@
 //! | `/bad-length` | two different `Content-Length`, closes |
 //! | `/hex/BYTES` | these bytes, head and all |
 //!
-//! A path given to [`Server::publish`] answers with that body, its SHA-256 as `ETag`, or 304.
+//! A path given to [`Server::publish`] answers with that body, its SHA-256 as `ETag`, or 304; or with the
+//! part that `Range` and `If-Range` ask for. In the request, `X-Cut-After: N` has the body end after N
+//! bytes without a word, `X-Piece: N` gives N bytes of a part only, and `X-Lie` says what of a part is
+//! wrong: `tag`, `first`, `total`, or `condition` for a server that does not look at `If-Range`.
 //!
 //! A server that waits does so until the peer leaves, [`Server::drop_connections`] or the end.
 //!
@@ -111,6 +114,7 @@
 mod connection;
 mod control;
 mod event;
+mod files;
 mod http;
 mod owner;
 mod paths;

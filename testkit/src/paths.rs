@@ -8,7 +8,6 @@ use base64::prelude::BASE64_STANDARD;
 use flate2::write::GzEncoder;
 use flate2::{Compress, Compression, Crc, FlushCompress};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use crate::connection::{Connection, Ending};
 use crate::http::{Chunked, Request, Response};
@@ -16,7 +15,7 @@ use crate::http::{Chunked, Request, Response};
 const MEBIBYTE: usize = 1 << 20;
 const BOMB_MEBIBYTES: u32 = 200;
 
-type Stream<'a> = BufReader<Connection<'a>>;
+pub(crate) type Stream<'a> = BufReader<Connection<'a>>;
 
 pub(crate) fn answer(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {
     match route(request, stream) {
@@ -25,29 +24,6 @@ pub(crate) fn answer(request: &Request, stream: &mut Stream<'_>) -> io::Result<E
         }
         outcome => outcome,
     }
-}
-
-/// Something published, and the tag that goes with it.
-#[derive(Clone, Debug)]
-pub(crate) struct File {
-    pub(crate) body: Vec<u8>,
-    pub(crate) etag: String,
-}
-
-impl File {
-    /// Under the tag that the documentation of the update channel recommends.
-    pub(crate) fn new(body: Vec<u8>) -> Self {
-        let hex = Sha256::digest(&body).into_iter().map(|byte| format!("{byte:02x}"));
-        let etag = format!("\"{}\"", hex.collect::<String>());
-        Self { body, etag }
-    }
-}
-
-/// A published file, unless the client has it already (RFC 9110 §13.1.2).
-pub(crate) fn file(request: &Request, file: File, stream: &mut Stream<'_>) -> io::Result<Ending> {
-    let known = request.header("if-none-match").is_some_and(|tag| tag == "*" || tag == file.etag);
-    let response = if known { Response::new(304, "") } else { Response::new(200, file.body) };
-    reply(request, stream.get_mut(), &response.header("ETag", &file.etag))
 }
 
 fn route(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {
@@ -295,7 +271,11 @@ fn repeat(to: &mut impl Write, piece: &[u8]) -> io::Result<Ending> {
     }
 }
 
-fn reply(request: &Request, to: &mut impl Write, response: &Response) -> io::Result<Ending> {
+pub(crate) fn reply(
+    request: &Request,
+    to: &mut impl Write,
+    response: &Response,
+) -> io::Result<Ending> {
     match request.method.as_str() {
         "HEAD" => response.write_head(to)?,
         _ => response.write(to)?,
@@ -303,7 +283,7 @@ fn reply(request: &Request, to: &mut impl Write, response: &Response) -> io::Res
     Ok(Ending::KeepAlive)
 }
 
-fn send(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn send(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     to.write_all(bytes)?;
     to.flush()
 }

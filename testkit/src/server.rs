@@ -12,8 +12,9 @@ use rustix::net::sockopt::set_socket_linger;
 
 use crate::connection::{Connection, Ending, first_flight};
 use crate::event::{Event, Log};
+use crate::files::{self, File};
 use crate::http::{Request, Response};
-use crate::paths::{self, File};
+use crate::paths;
 use crate::persona::{Behaviour, Persona};
 
 /// A running server. It stops, and all its connections with it, when the testkit is dropped.
@@ -88,7 +89,7 @@ impl Server {
 
     /// The same under another `ETag`, such as a careless or hostile server's.
     pub fn publish_tagged(&self, path: &str, body: impl Into<Vec<u8>>, etag: &str) {
-        let file = File { body: body.into(), etag: etag.to_owned() };
+        let file = File { body: body.into(), version: etag.to_owned() };
         self.shared.files().insert(path.to_owned(), file);
     }
 
@@ -230,7 +231,7 @@ impl Shared {
         });
         let file = self.files().get(request.path()).cloned();
         let ending = match file {
-            Some(file) => paths::file(&request, file, stream)?,
+            Some(file) => files::file(&request, file, stream)?,
             None => paths::answer(&request, stream)?,
         };
         stream.get_mut().flush()?;

@@ -62,6 +62,19 @@ impl ResponseBody {
         }
     }
 
+    /// Reads it to its end, but not past `limit`.
+    pub(super) fn into_bytes(self, limit: u64) -> Result<Vec<u8>, Error> {
+        match self.0 {
+            State::Open(open) => {
+                let Open { incoming, call, .. } = *open;
+                let read = incoming.into_bytes(limit);
+                ended(read, call.client.is_closed(), call.cancel.is_cancelled())
+            }
+            State::Ended => Ok(Vec::new()),
+            State::Failed(error) => Err(error),
+        }
+    }
+
     /// Waits for the next bytes and copies them into `buffer`; how many there are, 0 at the end. After
     /// an error comes the same one again.
     ///
