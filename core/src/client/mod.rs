@@ -226,8 +226,8 @@ impl Client {
             let (response, permit) = self.exchange(&hop, &limits, cancel, place.take())?;
             let max = self.0.settings.max_redirects;
             let location = response.header("location");
-            // A client that follows none hands redirects to its caller.
-            // And neither does one that leads where its body cannot be sent again.
+            // A client that follows none hands redirects to its caller, and so it does with one that
+            // leads where the body cannot be sent again.
             let next = match max {
                 0 => Ok(None),
                 _ => redirect::next(&hop, response.status, location),

@@ -541,7 +541,7 @@ mod tests {
         connection.begin(&context);
         let lease = Lease { connection: Box::new(connection), buffers: Buffers::default(), pool };
         let head = http::Request::builder().uri(format!("https://{HOST}/"));
-        let answered = Engine::new("test").exchange(head, None, lease, &context);
+        let answered = Engine::new("test").exchange(head, Payload::Nothing, lease, &context);
         answered.map(|(head, _)| head.status.as_u16())
     }
 
