@@ -18,9 +18,18 @@ pub(crate) use shuttle::thread;
 /// switches, which is how most mistakes show.
 #[cfg(all(test, shuttle))]
 pub(crate) fn in_every_order(scenario: impl Fn() + Copy + Send + Sync + 'static) {
+    use shuttle::scheduler::{PctScheduler, RandomScheduler};
+    use shuttle::{Config, Runner};
+
     const RUNS: usize = 1_000;
-    shuttle::check_random(scenario, RUNS);
+    let config = || {
+        let mut config = Config::new();
+        // A handshake's certificates take more than the 32 KiB that there are by default.
+        config.stack_size = 512 * 1_024;
+        config
+    };
+    Runner::new(RandomScheduler::new(RUNS), config()).run(scenario);
     for switches in 1..=3 {
-        shuttle::check_pct(scenario, RUNS, switches);
+        Runner::new(PctScheduler::new(switches, RUNS), config()).run(scenario);
     }
 }

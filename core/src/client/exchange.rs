@@ -15,7 +15,7 @@ use super::request::{Method, Request};
 use super::response::Response;
 use super::upload::{Body, Sending};
 use crate::error::Error;
-use crate::net::{BodyReader, CallContext, Connections, Leased, Limits, Origin, Payload, Watch};
+use crate::net::{BodyReader, CallContext, Connections, Leased, Limits, Payload, Watch};
 
 /// Whether a request that failed may be sent once more.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,8 +45,7 @@ pub(super) fn exchange(
     request: &Request,
     context: &Arc<CallContext>,
 ) -> (Result<Response<Incoming>, Error>, Retry) {
-    let origin = Origin::new(request.target.host().clone(), request.target.port());
-    let leased = match connections.lease(&origin, context) {
+    let leased = match connections.lease(request.target.origin(), context) {
         Ok(leased) => leased,
         Err(error) if connections.judge().is_by_pin_set(&error, request.target.host()) => {
             return (Err(error), Retry::UnderOtherPins);
@@ -110,8 +109,8 @@ fn send(
         true => decoded(body, &mut headers),
         false => Reader::AsSent(body),
     };
-    let (host, context) = (request.target.host().to_string(), context.clone());
-    let body = Incoming { reader, host, received: 0, watch, context };
+    let (origin, context) = (request.target.origin().clone(), context.clone());
+    let body = Incoming { reader, origin, received: 0, watch, context };
     Ok(Response { status, url: request.target.as_str().to_owned(), headers, body, verdict })
 }
 
@@ -133,5 +132,10 @@ fn decoded(body: BodyReader, headers: &mut Vec<(String, String)>) -> Reader {
 }
 
 fn text_header(name: &HeaderName, value: &HeaderValue) -> (String, String) {
-    (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    let value = match value.to_str() {
+        // Most are nothing but ASCII.
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+    };
+    (name.as_str().to_owned(), value)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::net::{BodyReader, CallContext, Watch, failure};
+use crate::net::{BodyReader, CallContext, Origin, Watch, failure};
 
 /// How much of a body nobody wants is read so that its connection can be used again, and for how
 /// long.
@@ -16,7 +16,7 @@ const DRAIN_TIME: Duration = Duration::from_millis(100);
 /// it closes it.
 pub(super) struct Incoming {
     pub(super) reader: Reader,
-    pub(super) host: String,
+    pub(super) origin: Origin,
     /// How many decoded bytes have come.
     pub(super) received: u64,
     pub(super) watch: Watch,
@@ -76,11 +76,11 @@ impl Incoming {
     }
 
     pub(super) fn too_large(&self, limit: u64) -> Error {
-        Error::ResponseTooLarge { host: self.host.clone(), limit }
+        Error::ResponseTooLarge { host: self.origin.host().to_string(), limit }
     }
 
     fn failure(&self, e: io::Error) -> Error {
-        match (self.watch.withdrawn(), failure(e.into(), &self.host)) {
+        match (self.watch.withdrawn(), failure(e.into(), self.origin.host().as_str())) {
             (Some(facts), _) if !self.context.cancel().is_cancelled() => Error::PinMismatch(facts),
             (_, Error::ConnectionLost { host, .. }) => {
                 Error::Truncated { host, received: self.received }

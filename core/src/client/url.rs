@@ -3,16 +3,17 @@
 use url::Url;
 
 use crate::error::Error;
+use crate::net::Origin;
 use crate::pin::HostName;
 
 /// Together with the headers it has to fit the connection's output buffer.
 const MAX_URL: usize = 8 * 1024;
 
-/// A checked `https` URL without fragment, and its host as policies know it.
+/// A checked `https` URL without fragment, and its origin, with the host as policies know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     url: Url,
-    host: HostName,
+    origin: Origin,
 }
 
 impl Target {
@@ -81,24 +82,25 @@ impl Target {
         if url.host_str().is_some_and(|h| h.ends_with('.')) {
             url.set_host(Some(host.as_str())).map_err(|e| e.to_string())?;
         }
-        Ok(Self { url, host })
+        let port = url.port_or_known_default().unwrap_or(443);
+        Ok(Self { url, origin: Origin::new(host, port) })
     }
 
     pub(super) fn as_str(&self) -> &str {
         self.url.as_str()
     }
 
-    pub(super) fn host(&self) -> &HostName {
-        &self.host
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
-    pub(super) fn port(&self) -> u16 {
-        self.url.port_or_known_default().unwrap_or(443)
+    pub(super) fn host(&self) -> &HostName {
+        self.origin.host()
     }
 
     /// Whether `other` has the same host and port (RFC 6454 §5; the scheme is always `https`).
     pub(super) fn same_origin(&self, other: &Self) -> bool {
-        self.host == other.host && self.port() == other.port()
+        self.origin == other.origin
     }
 }
 

@@ -28,6 +28,14 @@ impl Default for Buffers {
     }
 }
 
+impl Buffers {
+    /// What is left of buffers that are given back: without room, and without a cost.
+    pub(super) fn none() -> Self {
+        let input = Input { bytes: Vec::new(), start: 0, end: 0, news: false };
+        Self { output: Vec::new(), input }
+    }
+}
+
 impl Input {
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[self.start..self.end]

@@ -88,7 +88,7 @@ impl Engine {
         lease: Lease,
         context: &Arc<CallContext>,
     ) -> Result<(http::response::Parts, BodyReader), Error> {
-        let host = lease.connection.origin().host().clone();
+        let origin = lease.connection.origin().clone();
         let sending = Arc::<Sending>::default();
         let Lease { connection, buffers, pool } = lease;
         let transport = PinnedTransport {
@@ -125,7 +125,7 @@ impl Engine {
                 run(&agent, request, SendBody::from_reader(&mut body))
             }
         };
-        let (parts, body) = sent.map_err(|e| failure(e, host.as_str()))?.into_parts();
+        let (parts, body) = sent.map_err(|e| failure(e, origin.host().as_str()))?.into_parts();
         let length = body.content_length();
         Ok((parts, BodyReader { reader: Box::new(body.into_reader()), length }))
     }
@@ -280,7 +280,7 @@ enum Head {
 }
 
 /// A lease, until it is given back. ureq borrows buffers without asking whether there are any, so
-/// those stay.
+/// something stays.
 struct Lent {
     connection: Option<Box<Connection>>,
     buffers: Buffers,
@@ -349,7 +349,7 @@ impl Transport for PinnedTransport {
             && connection.end(&self.context)
             && !self.sending.is_over()
         {
-            let buffers = std::mem::take(&mut self.lease.buffers);
+            let buffers = std::mem::replace(&mut self.lease.buffers, Buffers::none());
             self.lease.pool.put(connection, buffers);
         }
         false

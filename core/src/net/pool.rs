@@ -269,8 +269,15 @@ mod interleavings {
             .with_root_certificates(RootCertStore::empty());
         Arc::new(config.with_no_client_auth())
     });
+    /// Made once: a thousand pin sets are most of what these tests would do.
+    static JUDGES: LazyLock<[Arc<Judge>; 2]> = LazyLock::new(|| [false, true].map(new_judge));
+
     /// One that accepts the certificate, or one that does not.
     fn judge(accepts: bool) -> Arc<Judge> {
+        JUDGES[usize::from(accepts)].clone()
+    }
+
+    fn new_judge(accepts: bool) -> Arc<Judge> {
         let own = CertificateIdentity::read(&CERTIFICATE, "it").expect("a certificate").spki;
         let own = own.to_string().replace("sha256/", "");
         let [one, other] = OTHERS;

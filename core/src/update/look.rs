@@ -54,6 +54,17 @@ pub(super) fn refresh_for(
     done: &dyn Fn(&PinSet) -> bool,
 ) {
     cancel.watch(engine);
+    wait_for(engine, until, cancel, done);
+    // Not under the engine's lock, which whoever cancels takes under the one of the token.
+    cancel.unwatch(engine);
+}
+
+fn wait_for(
+    engine: &Arc<Engine>,
+    until: Instant,
+    cancel: &CancelToken,
+    done: &dyn Fn(&PinSet) -> bool,
+) {
     let mut live = engine.live();
     // What is under way may have been answered before there was anything newer.
     let wanted = live.channel.number() + 1;
@@ -90,7 +101,6 @@ pub(super) fn refresh_for(
         begin(engine, why);
         live = engine.live();
     }
-    cancel.unwatch(engine);
 }
 
 /// Begins a look, on threads of its own.

@@ -275,21 +275,26 @@ impl fmt::Debug for PinSetUpdaterBuilder {
 #[cfg(all(test, shuttle))]
 mod interleavings {
     use std::net::TcpListener;
+    use std::sync::LazyLock;
 
     use super::*;
     use crate::cancel::CancelToken;
     use crate::clock::tests::Hands;
     use crate::sync::{in_every_order, thread};
 
+    static ROOT: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let key = rcgen::KeyPair::generate().expect("randomness");
+        let root = rcgen::CertificateParams::default().self_signed(&key).expect("a certificate");
+        root.der().to_vec()
+    });
+
     /// One whose only URL nobody serves, so that each look is over at once.
     fn updater() -> PinSetUpdater {
         let documents = include_bytes!("../../tests/data/pinset/golden/embedded.json");
         let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let key = rcgen::KeyPair::generate().expect("randomness");
-        let root = rcgen::CertificateParams::default().self_signed(&key).expect("a certificate");
         PinSetUpdater::builder(documents)
             .connect_to("pins.example.com", 443, closed.expect("loopback"))
-            .roots(Roots::Only(vec![root.der().to_vec()]))
+            .roots(Roots::Only(vec![ROOT.clone()]))
             .clock(Arc::new(Hands::default()))
             .build()
             .expect("good documents")
