@@ -116,6 +116,8 @@ fn a_misspelt_member_is_refused_by_every_command_of_an_owner() {
     desk.bundle("good.json", &["root-1.json"], "pinset-0-1.dsse.json");
     let good = Bundle::parse(&desk.read("good.json")).expect("a bundle");
     desk.write("sig", [0x30; 64]);
+    let pin = "sha256/YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=";
+    desk.write("pins.txt", format!("c.example.com {pin}\n"));
     desk.write(
         "chain.pem",
         rcgen::generate_simple_self_signed(vec!["a.example".into()]).expect("good").cert.pem(),
@@ -164,6 +166,17 @@ fn a_misspelt_member_is_refused_by_every_command_of_an_owner() {
                 &["--audience", super::APP],
             ]
             .concat(),
+            vec!["host", "add", "p.json", "b.example.com", "--pin", "pin.pem.pub"],
+            vec!["host", "promote", "p.json", "api.example.com", "sRHd"],
+            vec!["host", "retire", "p.json", "api.example.com", "YLh1"],
+            vec!["host", "remove", "p.json", "api.example.com", "--entry"],
+            vec!["host", "mode", "p.json", "api.example.com", "off"],
+            vec!["block", "p.json", "pin.pem.pub"],
+            vec!["inspect", "add", "p.json", "x", "--ca", "pin.pem.pub", "--host", "a.example"],
+            vec!["inspect", "remove", "p.json", "x"],
+            vec!["renew", "p.json"],
+            vec!["diff", "pinset-0-1.json", "p.json"],
+            vec!["import", "--from", "okhttp", "pins.txt", "--into", "p.json"],
             vec!["verify", "--embedded", "app-1.json", "--bundle", "b.json"],
             vec!["publish", "--embedded", "app-1.json", "--bundle", "b.json", "--to", "public"],
         ] {
@@ -171,12 +184,54 @@ fn a_misspelt_member_is_refused_by_every_command_of_an_owner() {
             let hint = format!("no such member, the nearest is {meant:?}");
             assert!(text.contains(typo) && text.contains(&hint), "{arguments:?}: {text}");
         }
+        // It prints no JSON.
+        for file in ["p.json", "e.json", "b.json", "a.json"] {
+            let output = desk.run(&["export", file, "--to", "okhttp", "-o", "out.json"]);
+            assert_eq!(output.status.code(), Some(2), "{file}: {output:?}");
+            assert!(words(&output).contains(typo), "{file}: {output:?}");
+        }
+        assert_eq!(desk.json("p.json"), document, "nothing was changed");
         // What is in the field goes on: it is only said.
         let output = desk.run(&["verify", "--embedded", "a.json", "--bundle", "good.json"]);
         let said = words(&output);
         assert!(said.contains("warning:") && said.contains(typo), "{said}");
     }
     assert!(!desk.path("out.json").exists() && !desk.path("public").exists());
+}
+
+#[test]
+fn a_misspelt_member_of_a_static_pin_set_is_refused_too() {
+    let desk = Desk::new("typos-static");
+    desk.keygen("pin");
+    let good = json!({ "schema": 1, "version": 1, "hosts": pinset(1, 0)["hosts"] });
+    desk.write("good.json", good.to_string());
+    let leaf = rcgen::generate_simple_self_signed(vec!["a.example".into()]).expect("good");
+    desk.write("chain.pem", leaf.cert.pem());
+    desk.write("pins.txt", "c.example.com sha256/YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=\n");
+    for (place, typo, meant) in TYPOS.iter().chain(&[("", "verison", "version")]) {
+        let mut document = good.clone();
+        if *place == "/update" || ["updates", "inspection_authority"].contains(typo) {
+            continue; // of signed ones only
+        }
+        document.pointer_mut(place).expect("it is there")[typo] = json!({});
+        desk.write("s.json", document.to_string());
+        for arguments in [
+            &["lint", "s.json"][..],
+            &["evaluate", "--host", "a.example", "--chain", "chain.pem", "--pins", "s.json"],
+            &["host", "add", "s.json", "b.example.com", "--pin", "pin.pem.pub"],
+            &["host", "mode", "s.json", "api.example.com", "off"],
+            &["block", "s.json", "pin.pem.pub"],
+            &["diff", "good.json", "s.json"],
+            &["import", "--from", "okhttp", "pins.txt", "--into", "s.json"],
+            &["fetch", "https://api.example.com/", "--pins", "s.json"],
+        ] {
+            let text = desk.fails(2, arguments);
+            assert!(text.contains(typo), "{arguments:?}: {text}");
+            let hint = format!("the nearest is {meant:?}");
+            assert!(text.contains(&hint) || arguments[0] == "fetch", "{arguments:?}: {text}");
+        }
+        assert_eq!(desk.json("s.json"), document, "nothing was changed");
+    }
 }
 
 #[test]
