@@ -164,9 +164,9 @@ struct DocumentationTests {
         return policy
     }
 
-    func testServer(pins: PinSet, testRoot: Data) throws -> PinnedClient {
+    func testServer(pins: PinSet, stagingAddress: String, testRoot: Data) throws -> PinnedClient {
         var configuration = PinnedClient.Configuration()
-        configuration.connectTo = [ConnectTo(host: "api.example.com", address: "127.0.0.1:8443")]
+        configuration.connectTo = [ConnectTo(host: "api.example.com", address: stagingAddress)]
         configuration.roots = .only([testRoot])
         let client = try PinnedClient(pins: pins, configuration: configuration)
         return client
@@ -212,6 +212,7 @@ struct DocumentationTests {
         arguments: [
             "README", "docs/pin-sets", "ios/Sources/Pinfold/Pinfold.docc/CorporateNetworks",
             "ios/Sources/Pinfold/Pinfold.docc/FirstRequest",
+            "ios/Sources/Pinfold/Pinfold.docc/FromTrustKit",
             "ios/Sources/Pinfold/Pinfold.docc/Interception",
             "ios/Sources/Pinfold/Pinfold.docc/Pinfold",
             "ios/Sources/Pinfold/Pinfold.docc/Simulators",
