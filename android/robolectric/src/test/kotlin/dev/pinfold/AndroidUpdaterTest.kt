@@ -19,6 +19,7 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import java.io.FileNotFoundException
 import java.lang.ref.WeakReference
+import java.nio.file.Files
 
 /** Where an app's updater has its documents from, and where it keeps them. */
 @RunWith(RobolectricTestRunner::class)
@@ -62,13 +63,14 @@ class AndroidUpdaterTest {
         storeNext()
         val users = shadowOf(application.getSystemService(UserManager::class.java))
         users.setUserUnlocked(false)
-        // As the kernel has it: what is encrypted does not seem to be there.
+        // As the kernel has it: what is encrypted does not seem to be there, and nothing can be made.
         val locked = store.resolveSibling("locked")
         assertTrue(store.renameTo(locked))
+        Files.createSymbolicLink(store.toPath(), store.resolveSibling("nowhere").toPath())
         updater().use { updater ->
             assertEquals(1, updater.status().order.pinset)
             val fetches = app.fetches()
-            assertTrue(locked.renameTo(store))
+            assertTrue(store.delete() && locked.renameTo(store))
             users.setUserUnlocked(true)
             broadcast(Intent.ACTION_USER_UNLOCKED)
             awaitTrue { updater.status().order.pinset == 2L }
