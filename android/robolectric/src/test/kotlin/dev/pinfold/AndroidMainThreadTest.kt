@@ -136,7 +136,8 @@ class AndroidMainThreadTest {
     @Config(application = BankApp::class)
     fun `the README's activity`() {
         installAssets(mapOf("pinfold.json" to App(1, "backend").embedded))
-        val activity = onMain { Robolectric.buildActivity(AccountActivity::class.java).create().get() }
+        val activity =
+            onMain { Robolectric.buildActivity(AccountActivity::class.java).create().get() }
         val shown = generateSequence { onMain { activity.shown.toList() }.also { Thread.yield() } }
         val text = shown.first { it.isNotEmpty() }.single()
         assertTrue(text, text.startsWith("host_not_pinned: "))

@@ -63,7 +63,7 @@ class AndroidUpdaterTest {
         storeNext()
         val users = shadowOf(application.getSystemService(UserManager::class.java))
         users.setUserUnlocked(false)
-        // As the kernel has it: what is encrypted does not seem to be there, and nothing can be made.
+        // As the kernel has it: what is encrypted does not seem to be there, and cannot be made.
         val locked = store.resolveSibling("locked")
         assertTrue(store.renameTo(locked))
         Files.createSymbolicLink(store.toPath(), store.resolveSibling("nowhere").toPath())
