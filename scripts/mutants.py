@@ -3,6 +3,7 @@
 cargo-mutants builds and runs every test for every change. Here quick tests come first, and only what
 they do not notice meets the slow ones; what is known is kept, so that a run that was stopped goes on.
 """
+import collections
 import hashlib
 import json
 import os
@@ -15,8 +16,8 @@ GROUPS = {
                [(["--lib"], ["pinset::"]), (["--test", "pinset", "--test", "updates"], [])]),
     "update": (["core/src/update/*.rs", "core/src/verify/refused.rs"],
                [(["--lib"], ["update::", "verify::refused", "--skip", "update::fleet"]),
-                (["--lib"], ["update::fleet"]),
                 (["--test", "channel", "--test", "validators", "--test", "mirrors"], []),
+                (["--lib"], ["update::fleet"]),
                 (["--test", "updates"], [])]),
 }
 PATIENCE = 120  # seconds that tests may take before they count as those that hang
@@ -45,39 +46,44 @@ def passes(sources, environment, command):
         return False
 
 
-def judged(sources, environment, tests):
-    test = ["cargo", "test", "--quiet", "--locked", "-p", "pinfold-core"]
-    for targets, names in tests:
-        built = subprocess.run([*test, *targets, "--no-run"], cwd=sources, env=environment, capture_output=True)
-        if built.returncode != 0:
-            return "does not compile"
-        if not passes(sources, environment, [*test, *targets, "--", *names]):
-            return "noticed"
-    return "survives"
+def judged(sources, environment, targets, names):
+    test = ["cargo", "test", "--quiet", "--locked", "-p", "pinfold-core", *targets]
+    built = subprocess.run([*test, "--no-run"], cwd=sources, env=environment, capture_output=True)
+    if built.returncode != 0:
+        return "does not compile"
+    return "survives" if passes(sources, environment, [*test, "--", *names]) else "noticed"
 
 
 def run(sources, work, wanted):
     """Prints each change that no test notices; answers how many there are."""
     kept = work / "known.jsonl"
     environment = {**os.environ, "CARGO_TARGET_DIR": str(work / "target"), "RUST_BACKTRACE": "0"}
-    counts = {}
+    survivors, counts = [], collections.Counter()
     for group in wanted or GROUPS:
         files, tests = GROUPS[group]
-        if judged(sources, environment, tests) != "survives":
-            raise SystemExit(f"{group}: the tests fail without any change")
         known = dict(map(json.loads, kept.read_text().splitlines())) if kept.exists() else {}
-        for mutant in listed(sources, files):
-            file, name = sources / mutant["file"], mutant["name"]
-            text = file.read_text()
-            key = hashlib.sha256(f"{name}\n{text}".encode()).hexdigest()
-            if key not in known:
-                file.write_text(changed(text, mutant))
-                known[key] = judged(sources, environment, tests)
-                file.write_text(text)
-                with kept.open("a") as lines:
-                    lines.write(json.dumps([key, known[key]]) + "\n")
-            counts[known[key]] = counts.get(known[key], 0) + 1
-            if known[key] == "survives":
-                print(name, flush=True)
-    print(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
-    return counts.get("survives", 0)
+        left = listed(sources, files)
+        for targets, names in tests:
+            if judged(sources, environment, targets, names) != "survives":
+                raise SystemExit(f"{group}: {targets} fail without any change")
+            still = []
+            for mutant in left:
+                file, name = sources / mutant["file"], mutant["name"]
+                text = file.read_text()
+                # Of this very text.
+                key = hashlib.sha256(f"{name}\n{targets}{names}\n{text}".encode()).hexdigest()
+                if key not in known:
+                    file.write_text(changed(text, mutant))
+                    known[key] = judged(sources, environment, targets, names)
+                    file.write_text(text)
+                    with kept.open("a") as lines:
+                        lines.write(json.dumps([key, known[key]]) + "\n")
+                if known[key] == "survives":
+                    still.append(mutant)
+                else:
+                    counts[known[key]] += 1
+            left = still
+        survivors += [mutant["name"] for mutant in left]
+    print("\n".join(survivors))
+    print(", ".join(f"{count} {word}" for word, count in sorted(counts.items())) + f", {len(survivors)} survive")
+    return len(survivors)
