@@ -12,8 +12,8 @@ use crate::failure::Failure;
 use crate::terminal;
 use pinfold_core::pinset::{Cause, Rejection};
 
-/// Longer names are cut in messages.
-const MAX_NAME: usize = 64;
+/// No member has a longer name: what has may be a key, and is not told.
+const MAX_NAME: usize = 24;
 
 /// What a file or a part of it is meant to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,8 +176,9 @@ fn walk(schemas: &[Schema], value: &Value, place: &str, found: &mut Vec<Unknown>
 }
 
 fn join(place: &str, name: &str) -> String {
-    let name: String = name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
-    if place.is_empty() { name } else { format!("{place}.{name}") }
+    let is_word = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    let name = if is_word && name.len() <= MAX_NAME { name } else { "…" };
+    if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
 }
 
 /// The known name that takes the fewest edits.

@@ -26,6 +26,8 @@ use crate::time::parse_rfc3339_utc;
 pub(crate) const MAX_INTEGER: u64 = (1 << 53) - 1;
 const MAX_DEPTH: usize = 8;
 const MAX_TEXT: usize = 1_024;
+/// No name and no word of a document is longer.
+const MAX_WORD: usize = 24;
 /// The longest place in an error, whose names may be anybody's.
 const MAX_PLACE: usize = 256;
 /// Members that hold base64 of arbitrary length; the document's size bounds them. Signatures and
@@ -84,11 +86,18 @@ impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Document => f.write_str("document"),
-            Self::Member(Self::Document, name) => f.write_str(name),
-            Self::Member(outer, name) => write!(f, "{outer}.{name}"),
+            Self::Member(Self::Document, name) => f.write_str(shown(name)),
+            Self::Member(outer, name) => write!(f, "{outer}.{}", shown(name)),
             Self::Item(outer, i) => write!(f, "{outer}[{i}]"),
         }
     }
+}
+
+/// A name or a word of a document as an error has it: what none is written like may be a key that
+/// was pasted over it, or another file altogether.
+fn shown(text: &str) -> &str {
+    let is_word = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    if is_word && text.len() <= MAX_WORD { text } else { "…" }
 }
 
 impl Any<'_> {
@@ -169,7 +178,7 @@ impl<'de> Visitor<'de> for Any<'_> {
                 return Err(A::Error::custom("a member's name is too long"));
             }
             if object.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("member {name:?} twice")));
+                return Err(A::Error::custom(format_args!("member {:?} twice", shown(&name))));
             }
             let long = inner.long || LONG.contains(&name.as_str());
             let place = Place::Member(&self.place, &name);
@@ -299,7 +308,7 @@ impl<'a> Node<'a> {
     /// One of a closed set of words. A word that is not known belongs to a later version.
     pub(crate) fn word<T: Deserialize<'a>>(&self) -> Result<T, Rejection> {
         let text = self.text()?;
-        T::deserialize(text.into_deserializer())
+        T::deserialize(shown(text).into_deserializer())
             .map_err(|e: value::Error| self.rejected(Cause::Unsupported, e.to_string()))
     }
 
@@ -351,5 +360,26 @@ mod tests {
         let json = format!("{}1.5{}", format!("{{\"{name}\":").repeat(8), "}".repeat(8));
         let e = parse(json.as_bytes(), 1 << 20).expect_err("a fraction");
         assert!(e.to_string().len() < 1_500, "{} bytes", e.to_string().len());
+    }
+
+    #[test]
+    fn what_may_be_a_key_is_told_neither_as_a_name_nor_as_a_word() {
+        let secret = "t2qdf1lS9rho6xZQ75XqxY97BJ-jYOYuxde_HaGUe4Y=";
+        for json in [
+            format!("{{\"{secret}\":1.5}}"),
+            format!("{{\"a\":{{\"{secret}\":1,\"{secret}\":2}}}}"),
+            format!("{{\"{secret}\":[{{\"a\":null,}}]}}"),
+        ] {
+            let told = parse(json.as_bytes(), 1_000).expect_err("malformed").to_string();
+            assert!(!told.contains(&secret[..8]) && told.contains('…'), "{told}");
+        }
+        let value = Value::Text(secret.to_owned());
+        let node = Node { value: &value, place: "mode".to_owned() };
+        let told = node.word::<crate::pin::Mode>().expect_err("no mode").to_string();
+        assert!(!told.contains(&secret[..8]) && told.contains("report_only"), "{told}");
+        let misspelt = Value::Text("Enforce".to_owned());
+        let node = Node { value: &misspelt, place: "mode".to_owned() };
+        let told = node.word::<crate::pin::Mode>().expect_err("no mode").to_string();
+        assert!(told.contains("`Enforce`"), "{told}");
     }
 }

@@ -59,7 +59,7 @@ fn pattern_of(place: &str, pattern: &str, pins: &[&str], import: &mut Import) ->
     let host = import.host(place, host)?;
     let pins = import.pins(place, pins.iter().copied(), PinAt::Any);
     if pins.is_empty() {
-        import.leave(place, format!("{pattern} has no pin that can be carried over"));
+        import.leave(place, "a pattern without a pin that can be carried over");
         return None;
     }
     Some(Pattern { place: place.to_owned(), host, reach, mode: Mode::Enforce, expires: None, pins })
@@ -81,7 +81,7 @@ pub(super) fn cronet(path: &str, text: &str, import: &mut Import) {
                     Some(pin) if pins.contains(&(pin, PinAt::Any)) => {}
                     Some(pin) => pins.push((pin, PinAt::Any)),
                     None => {
-                        import.leave(&place, format!("the pin {text:?} is no digest of 32 bytes"));
+                        import.leave(&place, "a pin is no digest of 32 bytes");
                     }
                 },
                 Token::Template => import.leave(&place, "a pin is no literal: look up what it is"),
@@ -131,7 +131,7 @@ pub(super) fn list(
                 Some(pin) => pins.push((pin, PinAt::Any)),
                 None => import.leave(
                     format!("{path}:{}", i + 1),
-                    format!("{word:?} is no digest of 32 bytes"),
+                    format!("{} characters that are no digest of 32 bytes", word.len()),
                 ),
             }
         }

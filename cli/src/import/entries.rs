@@ -22,7 +22,8 @@ pub(super) struct Found {
     pub(super) pins: Vec<(PinDigest, PinAt)>,
 }
 
-/// All that was found.
+/// All that was found. What is left out is told by its place and never quoted: a file that is read as
+/// something else may be anything, keys as well.
 #[derive(Debug, Default)]
 pub(super) struct Import {
     pub(super) entries: Vec<Found>,
@@ -37,7 +38,7 @@ impl Import {
 
     /// Reads a host; one that is none is left out.
     pub(super) fn host(&mut self, place: &str, text: &str) -> Option<HostName> {
-        HostName::parse(text).map_err(|e| self.leave(place, format!("{text:?}: {e}"))).ok()
+        HostName::parse(text).map_err(|e| self.leave(place, format!("a host: {e}"))).ok()
     }
 
     /// Reads pins of keys; what is none is left out.
@@ -52,7 +53,7 @@ impl Import {
             match format!("sha256/{}", text.trim().trim_start_matches("sha256/")).parse() {
                 Ok(pin) if pins.contains(&(pin, at)) => {}
                 Ok(pin) => pins.push((pin, at)),
-                Err(e) => self.leave(place, format!("the pin {text:?}: {e}")),
+                Err(e) => self.leave(place, format!("a pin: {e}")),
             }
         }
         pins

@@ -83,7 +83,7 @@ fn calls_of_okhttp_in_kotlin_and_java() {
         ])
     );
     for (line, words) in
-        [(6, "one label below"), (7, "sha1/AAAA"), (8, "not only literals"), (9, "no literal")]
+        [(6, "one label below"), (7, "a pin: "), (8, "not only literals"), (9, "no literal")]
     {
         assert!(
             said.lines().any(|l| l.contains(&format!("Pins.kt:{line}")) && l.contains(words)),
@@ -195,7 +195,7 @@ fn property_lists_with_what_pins_are_not() {
         entries,
         json!([entry("tk.example.com", json!({ "mode": "report_only" }), &[A, B], "any")])
     );
-    assert!(said.contains("\"AAAA\"") && said.contains("TSKReportUris"), "{said}");
+    assert!(said.contains("a pin: 3 bytes") && said.contains("TSKReportUris"), "{said}");
     desk.write("binary.plist", b"bplist00\xd0\x08");
     assert!(desk.refused(&["import", "--from", "trustkit-ios", "binary.plist"]).contains("plutil"));
 }
@@ -281,6 +281,49 @@ fn no_reader_panics_on_what_is_cut_or_changed() {
             desk.write("cut", [&cut, &file.as_bytes()[cut.len()..]].concat());
             let code = desk.run(&["import", "--from", format, "cut"]).status.code();
             assert!(matches!(code, Some(0..=2)), "{format} {i}: {code:?}");
+        }
+    }
+}
+
+/// What is given as a list of pins may be a key, or whatever else lies in the folder.
+#[test]
+fn nothing_of_a_file_that_is_something_else_is_told() {
+    let desk = Desk::new("something-else");
+    let secret = "c29tZXRoaW5nIHRoYXQgbm9ib2R5IG1heSBzZWU";
+    let texts = [
+        format!("{secret}\n"),
+        format!("password={secret}\ntoken: \"{secret}\"\n"),
+        format!("{{\"{secret}\": \"{secret}\"}}"),
+        format!("builder.add(\"{secret}\", \"{secret}\")"),
+        format!("engine.addPublicKeyPins(\"a.example.org\", setOf(\"{secret}\"), true, end)"),
+        format!("<resources><string name=\"{secret}\">{secret}</string></resources>"),
+        format!("<dict><key>{secret}</key><string>{secret}</string></dict>"),
+    ];
+    for text in &texts {
+        desk.write("something", text);
+        for form in [
+            "nsc",
+            "nspinneddomains",
+            "okhttp",
+            "trustkit-ios",
+            "trustkit-android",
+            "cronet",
+            "ssl-manager",
+            "list",
+        ] {
+            for more in [&[][..], &["--json"]] {
+                let given = [&["import", "--from", form, "something"], more].concat();
+                let host: &[&str] =
+                    if form == "list" { &["--host", "api.example.com"] } else { &[] };
+                let output = desk.run(&[&given[..], host].concat());
+                assert_ne!(output.status.code(), Some(0), "{form}: {text}");
+                let told = words(&output);
+                let leaks = secret
+                    .as_bytes()
+                    .windows(8)
+                    .any(|part| told.contains(str::from_utf8(part).expect("ASCII")));
+                assert!(!leaks, "{form}: {text}: {told}");
+            }
         }
     }
 }

@@ -104,7 +104,10 @@ impl Lives {
             self.0.iter().map(|(_, _, report)| u64::from(count(report))).sum()
         };
         let locked = sum(&|report| report.locked_out);
-        claims.push(Claim { holds: locked == 0, text: format!("phones were locked out {locked} times") });
+        claims.push(Claim {
+            holds: locked == 0,
+            text: format!("phones were locked out {locked} times"),
+        });
         let back = sum(&|report| report.rollbacks);
         claims.push(Claim { holds: back == 0, text: format!("{back} rollbacks") });
         let days = || self.0.iter().flat_map(|(_, _, report)| &report.days);
