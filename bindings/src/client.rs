@@ -4,15 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pinfold_core::Error;
 use pinfold_core::client::ClientBuilder;
-use pinfold_core::{CancelToken, Error};
 
+use crate::call::Call;
 use crate::explain::Explanation;
 use crate::failure::PinfoldFailure;
 use crate::hot;
 use crate::network::{ConnectTo, Roots};
 use crate::pins::PinSet;
-use crate::request::{RequestHead, Response, guarded, parts, request};
+use crate::request::{
+    DownloadTarget, Opened, RequestHead, Response, download, guarded, opened, parts, request,
+};
 use crate::trust::PlatformTrust;
 use crate::updates::PinSetUpdater;
 
@@ -45,24 +48,6 @@ pub struct ClientSettings {
     pub user_agent: Option<String>,
     /// Addresses to use instead of looking names up.
     pub connect_to: Vec<ConnectTo>,
-}
-
-/// One call, for cancelling it.
-#[derive(Debug, Default, uniffi::Object)]
-pub struct Call(CancelToken);
-
-#[uniffi::export]
-impl Call {
-    /// A call that has not begun.
-    #[uniffi::constructor]
-    pub fn new() -> Arc<Self> {
-        Arc::default()
-    }
-
-    /// Ends the call at once.
-    pub fn cancel(&self) {
-        self.0.cancel();
-    }
 }
 
 /// The pinned client.
@@ -144,8 +129,39 @@ impl Client {
         body: Vec<u8>,
         call: Arc<Call>,
     ) -> Result<Response, PinfoldFailure> {
-        let turn = self.client.turn(request(head, body)?, &call.0).await?;
+        let request = request(head, body, Some(&call.transfer))?;
+        let turn = self.client.turn(request, &call.cancel).await?;
         let work = move || guarded(|| turn.send().map(parts));
+        let (head, body) = blocking::unblock(work).await?;
+        Ok(Response { head, body })
+    }
+
+    /// Sends a request and waits for the head of the response; [`Call::read`] gives its body.
+    pub async fn open(
+        &self,
+        head: RequestHead,
+        body: Vec<u8>,
+        call: Arc<Call>,
+    ) -> Result<Opened, PinfoldFailure> {
+        let request = request(head, body, Some(&call.transfer))?;
+        let turn = self.client.turn(request, &call.cancel).await?;
+        let work =
+            move || guarded(|| turn.stream().map(|response| opened(response, &call.transfer)));
+        Ok(blocking::unblock(work).await?)
+    }
+
+    /// Downloads a file; see the core.
+    pub async fn download(
+        &self,
+        head: RequestHead,
+        target: DownloadTarget,
+        call: Arc<Call>,
+    ) -> Result<Response, PinfoldFailure> {
+        let client = self.client.clone();
+        let work = move || {
+            let request = request(head, Vec::new(), None)?;
+            guarded(|| download(&client, request, target, &call.transfer, &call.cancel))
+        };
         let (head, body) = blocking::unblock(work).await?;
         Ok(Response { head, body })
     }

@@ -11,16 +11,18 @@
 #![allow(unsafe_code)] // the only file that may
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use pinfold_core::{CancelToken, Client, Error};
+use pinfold_core::{CancelToken, Client, Error, Request};
 use uniffi::{Lift, Lower};
 
 use crate::UniFfiTag;
 use crate::failure::Failure;
-use crate::request::{RequestHead, ResponseHead, execute};
+use crate::request::{
+    DownloadTarget, Opened, RequestHead, ResponseHead, download, guarded, opened, parts, request,
+};
+use crate::transfer::{FormPart, Transfer};
 
 /// What the output buffer begins with.
 #[derive(Clone, Debug, uniffi::Enum)]
@@ -31,6 +33,11 @@ pub enum Reply {
         head: ResponseHead,
         /// How many bytes it has.
         body_size: u64,
+    },
+    /// The body is to be read.
+    Opened {
+        /// The response without it.
+        opened: Opened,
     },
     /// Nothing follows.
     Failed {
@@ -48,6 +55,8 @@ static CALLS: [Mutex<Option<HashMap<u64, Entry>>>; 16] = [const { Mutex::new(Non
 #[derive(Default)]
 struct Entry {
     cancel: CancelToken,
+    /// For calls whose bodies go piece by piece.
+    transfer: Option<Arc<Transfer>>,
     kept: Option<Kept>,
 }
 
@@ -129,9 +138,162 @@ pub unsafe extern "C" fn pinfold_call_execute(
             std::slice::from_raw_parts_mut(output, output_len as usize),
         )
     };
-    let answer = catch_unwind(AssertUnwindSafe(|| answer(client, call, input)));
-    let (reply, body) =
-        answer.unwrap_or_else(|_| failed(Error::Internal { reason: "a panic".into() }));
+    let answer = guarded(|| exchange(client, call, input));
+    reply(call, answer.unwrap_or_else(failed), output)
+}
+
+/// Does as [`pinfold_call_execute`], but the body is left to [`pinfold_call_read`].
+///
+/// # Safety
+/// As for [`pinfold_call_execute`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pinfold_call_open(
+    client: u64,
+    call: u64,
+    input: *const u8,
+    input_len: u32,
+    output: *mut u8,
+    output_len: u32,
+) -> i64 {
+    if input.is_null() || output.is_null() {
+        return 0;
+    }
+    // SAFETY: the caller promises both ranges; they are not null.
+    let (input, output) = unsafe {
+        (
+            std::slice::from_raw_parts(input, input_len as usize),
+            std::slice::from_raw_parts_mut(output, output_len as usize),
+        )
+    };
+    let answer = guarded(|| open(client, call, input));
+    reply(call, answer.unwrap_or_else(failed), output)
+}
+
+/// Downloads a file: `input` is a [`DownloadTarget`] before the request. Answers as
+/// [`pinfold_call_execute`] does; there is a body only where there is no file.
+///
+/// # Safety
+/// As for [`pinfold_call_execute`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pinfold_call_download(
+    client: u64,
+    call: u64,
+    input: *const u8,
+    input_len: u32,
+    output: *mut u8,
+    output_len: u32,
+) -> i64 {
+    if input.is_null() || output.is_null() {
+        return 0;
+    }
+    // SAFETY: the caller promises both ranges; they are not null.
+    let (input, output) = unsafe {
+        (
+            std::slice::from_raw_parts(input, input_len as usize),
+            std::slice::from_raw_parts_mut(output, output_len as usize),
+        )
+    };
+    let answer = guarded(|| fetch(client, call, input));
+    reply(call, answer.unwrap_or_else(failed), output)
+}
+
+/// Waits for the next bytes of the response: how many are in `output`, 0 at its end. Where it has
+/// failed, the negated length of the [`Reply`] that says why, for [`pinfold_call_take`]; [`i64::MIN`]
+/// for a call that has ended.
+///
+/// # Safety
+/// `output` must point to `output_len` bytes that can be written until the function returns.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pinfold_call_read(call: u64, output: *mut u8, output_len: u32) -> i64 {
+    if output.is_null() {
+        return 0;
+    }
+    // SAFETY: the caller promises the range; it is not null.
+    let output = unsafe { std::slice::from_raw_parts_mut(output, output_len as usize) };
+    // Not an end: that would be a body that is cut off.
+    let Some(transfer) = transfer(call) else { return i64::MIN };
+    number(call, guarded(|| transfer.read(output)).map(|n| n as i64))
+}
+
+/// Somebody wants to know how far the call has come. Before it is sent.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_call_watch(call: u64) {
+    let _made = make_transfer(call);
+}
+
+/// The body of the call, or parts of it, will be written by [`pinfold_call_write`]. Before it is sent.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_call_expect_writes(call: u64) {
+    if let Some(transfer) = make_transfer(call) {
+        transfer.expect_writes();
+    }
+}
+
+/// Waits until the bytes in `input` are on their way: 1 where more are wanted, 0 where not, because the
+/// server has answered or the call has ended. No bytes end a part or the body. Errors as for
+/// [`pinfold_call_read`].
+///
+/// # Safety
+/// `input` must point to `input_len` bytes that can be read until the function returns.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pinfold_call_write(call: u64, input: *const u8, input_len: u32) -> i64 {
+    if input.is_null() {
+        return 0;
+    }
+    // SAFETY: the caller promises the range; it is not null.
+    let input = unsafe { std::slice::from_raw_parts(input, input_len as usize) };
+    let write = || {
+        let (Some(cancel), Some(transfer)) = (cancel(call), transfer(call)) else {
+            return Ok(false);
+        };
+        match input {
+            [] => transfer.end_part(&cancel),
+            bytes => transfer.write(bytes, &cancel),
+        }
+    };
+    number(call, guarded(write).map(i64::from))
+}
+
+/// Adds a part to the form of the call: `input` is a [`FormPart`], and its bytes where it has some.
+/// Before it is sent. 0, or errors as for [`pinfold_call_read`].
+///
+/// # Safety
+/// `input` must point to `input_len` bytes that can be read until the function returns.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pinfold_call_add_part(call: u64, input: *const u8, input_len: u32) -> i64 {
+    if input.is_null() {
+        return 0;
+    }
+    // SAFETY: the caller promises the range; it is not null.
+    let mut input = unsafe { std::slice::from_raw_parts(input, input_len as usize) };
+    let add = || {
+        let part = decoded::<FormPart>(&mut input)?;
+        make_transfer(call).map_or(Ok(()), |transfer| transfer.add_part(part, input.to_vec()))
+    };
+    number(call, guarded(add).map(|()| 0))
+}
+
+/// How far a call has come: bytes sent, bytes to send, received, to receive, as numbers of 8 bytes in
+/// the machine's order; [`u64::MAX`] for what is not known. 1, or 0 where there is no room.
+///
+/// # Safety
+/// `output` must point to `output_len` bytes that can be written until the function returns.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pinfold_call_progress(call: u64, output: *mut u8, output_len: u32) -> i64 {
+    if output.is_null() || output_len < 32 {
+        return 0;
+    }
+    // SAFETY: the caller promises the range; it is not null.
+    let output = unsafe { std::slice::from_raw_parts_mut(output, 32) };
+    let Some(transfer) = transfer(call) else { return 0 };
+    for (to, number) in output.chunks_exact_mut(8).zip(transfer.progress().numbers()) {
+        to.copy_from_slice(&number.to_ne_bytes());
+    }
+    1
+}
+
+/// Copies a reply and its body to `output`, or keeps what does not fit.
+fn reply(call: u64, (reply, body): (Vec<u8>, Vec<u8>), output: &mut [u8]) -> i64 {
     match output.get_mut(..reply.len() + body.len()) {
         Some(output) => {
             let (head, rest) = output.split_at_mut(reply.len());
@@ -141,9 +303,7 @@ pub unsafe extern "C" fn pinfold_call_execute(
         }
         None => {
             let needed = reply.len() as i64;
-            if let Some(entry) = calls(call).get_or_insert_default().get_mut(&call) {
-                entry.kept = Some(Kept { reply, body, taken: 0 });
-            }
+            keep(call, reply, body);
             -needed
         }
     }
@@ -189,34 +349,94 @@ impl Kept {
     }
 }
 
-/// The reply as UniFFI writes it, and its body.
-fn answer(client: u64, call: u64, input: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    match exchange(client, call, input) {
-        Ok((head, body)) => {
-            let mut reply = Vec::with_capacity(1_024);
-            let body_size = body.len() as u64;
-            <Reply as Lower<UniFfiTag>>::write(Reply::Response { head, body_size }, &mut reply);
-            (reply, body)
-        }
-        Err(error) => failed(error),
-    }
+/// A whole exchange: the reply as UniFFI writes it, and its body.
+fn exchange(client: u64, call: u64, input: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    let (client, cancel) = found(client, call)?;
+    let request = read_request(input, call)?;
+    client.send_cancellable(&request, &cancel).map(|response| responded(parts(response)))
 }
 
-fn exchange(client: u64, call: u64, mut input: &[u8]) -> Result<(ResponseHead, Vec<u8>), Error> {
+/// The head of a response.
+fn open(client: u64, call: u64, input: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    let (client, cancel) = found(client, call)?;
+    let transfer = make_transfer(call).ok_or_else(ended)?;
+    let request = read_request(input, call)?;
+    let opened = opened(client.stream(&request, &cancel)?, &transfer);
+    let mut reply = Vec::with_capacity(1_024);
+    <Reply as Lower<UniFfiTag>>::write(Reply::Opened { opened }, &mut reply);
+    Ok((reply, Vec::new()))
+}
+
+fn fetch(client: u64, call: u64, mut input: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    let (client, cancel) = found(client, call)?;
+    let transfer = make_transfer(call).ok_or_else(ended)?;
+    let target = decoded::<DownloadTarget>(&mut input)?;
+    let request = read_request(input, call)?;
+    download(&client, request, target, &transfer, &cancel).map(responded)
+}
+
+fn responded((head, body): (ResponseHead, Vec<u8>)) -> (Vec<u8>, Vec<u8>) {
+    let mut reply = Vec::with_capacity(1_024);
+    let body_size = body.len() as u64;
+    <Reply as Lower<UniFfiTag>>::write(Reply::Response { head, body_size }, &mut reply);
+    (reply, body)
+}
+
+/// What the ids stand for.
+fn found(client: u64, call: u64) -> Result<(Client, CancelToken), Error> {
     let clients = CLIENTS.read().unwrap_or_else(PoisonError::into_inner);
     let found = clients.as_ref().and_then(|clients| clients.get(&client)).cloned();
     drop(clients);
-    let client = found.ok_or(Error::ClientClosed)?;
-    let cancel = calls(call).get_or_insert_default().get(&call).map(|entry| entry.cancel.clone());
-    let cancel =
-        cancel.ok_or_else(|| Error::Internal { reason: "a call that has ended".into() })?;
+    Ok((found.ok_or(Error::ClientClosed)?, cancel(call).ok_or_else(ended)?))
+}
+
+fn cancel(call: u64) -> Option<CancelToken> {
+    calls(call).get_or_insert_default().get(&call).map(|entry| entry.cancel.clone())
+}
+
+fn ended() -> Error {
+    Error::Internal { reason: "a call that has ended".into() }
+}
+
+fn transfer(call: u64) -> Option<Arc<Transfer>> {
+    calls(call).get_or_insert_default().get(&call).and_then(|entry| entry.transfer.clone())
+}
+
+fn make_transfer(call: u64) -> Option<Arc<Transfer>> {
+    let mut calls = calls(call);
+    let entry = calls.get_or_insert_default().get_mut(&call)?;
+    Some(entry.transfer.get_or_insert_default().clone())
+}
+
+fn read_request(mut input: &[u8], call: u64) -> Result<Request, Error> {
     if !claims_fit(input) {
         let reason = "a request that claims more headers than it has".into();
         return Err(Error::Internal { reason });
     }
-    let head = <RequestHead as Lift<UniFfiTag>>::try_read(&mut input)
-        .map_err(|e| Error::Internal { reason: format!("a request that does not decode: {e}") })?;
-    execute(&client, head, input.to_vec(), &cancel)
+    let head = decoded::<RequestHead>(&mut input)?;
+    request(head, input.to_vec(), transfer(call).as_ref())
+}
+
+fn decoded<T: Lift<UniFfiTag>>(input: &mut &[u8]) -> Result<T, Error> {
+    T::try_read(input)
+        .map_err(|e| Error::Internal { reason: format!("a request that does not decode: {e}") })
+}
+
+/// A number, or the negated length of the reply that says what failed.
+fn number(call: u64, result: Result<i64, Error>) -> i64 {
+    let (reply, body) = match result {
+        Ok(number) => return number,
+        Err(error) => failed(error),
+    };
+    let needed = reply.len() as i64;
+    keep(call, reply, body);
+    -needed
+}
+
+fn keep(call: u64, reply: Vec<u8>, body: Vec<u8>) {
+    if let Some(entry) = calls(call).get_or_insert_default().get_mut(&call) {
+        entry.kept = Some(Kept { reply, body, taken: 0 });
+    }
 }
 
 /// Whether a [`RequestHead`] has room for as many headers as it claims: UniFFI reserves memory for all

@@ -7,6 +7,7 @@
 // UniFFI wants its records by value; these are rare.
 #![allow(clippy::result_large_err, clippy::large_enum_variant)]
 
+mod call;
 mod client;
 mod explain;
 mod failure;
@@ -15,10 +16,12 @@ mod interception;
 mod network;
 mod pins;
 mod request;
+mod transfer;
 mod trust;
 mod updates;
 
-pub use client::{Call, Client, ClientSettings};
+pub use call::Call;
+pub use client::{Client, ClientSettings};
 pub use explain::{
     Explanation, Matched, PathCertificate, PathFate, PolicyChoice, PolicyPin, TriedPath, Verdict,
 };
@@ -26,7 +29,10 @@ pub use failure::{Failure, PinfoldFailure, error_codes};
 pub use interception::{Evidence, Interception, interception_kinds};
 pub use network::{ConnectTo, Roots};
 pub use pins::{HostSpec, Mode, PinAt, PinSet, PinSetSpec, PinSpec, PinState, Trust};
-pub use request::{Header, Pinning, RequestHead, Response, ResponseHead, body_text};
+pub use request::{
+    DownloadTarget, Header, Opened, Pinning, RequestHead, Response, ResponseHead, body_text,
+};
+pub use transfer::{BodyKind, FormPart, PartContent, TransferProgress};
 pub use trust::{PlatformTrust, TrustFailure, TrustedPath};
 pub use updates::{
     Freshness, ListenerFailure, ManagedConfiguration, PinSetFailure, PinSetOrder, PinSetStatus,

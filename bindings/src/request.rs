@@ -1,13 +1,16 @@
 //! Requests and responses, and how one becomes the other.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
+use pinfold_core::client::Download;
 use pinfold_core::pin::Outcome;
-use pinfold_core::{CancelToken, Error, Method, Request};
+use pinfold_core::{CancelToken, Error, Method, Request, ResponseBody};
 
 use crate::failure::Failure;
 use crate::pins::{PinAt, PinState};
+use crate::transfer::{BodyKind, Transfer, plain_body};
 
 /// A header of a request or a response.
 #[derive(Clone, Debug, uniffi::Record)]
@@ -33,8 +36,10 @@ pub struct RequestHead {
     pub timeout_ms: Option<u64>,
     /// Its own timeout for the next bytes of the answer; 0 for none.
     pub read_timeout_ms: Option<u64>,
-    /// Whether a body follows, even if it is empty.
-    pub has_body: bool,
+    /// Its own limit of decoded bytes.
+    pub max_response_bytes: Option<u64>,
+    /// What its body is.
+    pub body: BodyKind,
 }
 
 /// A response without its body.
@@ -55,8 +60,26 @@ pub struct ResponseHead {
 pub struct Response {
     /// All but the body.
     pub head: ResponseHead,
-    /// The body, after gzip.
+    /// The body, decoded.
     pub body: Vec<u8>,
+}
+
+/// A response whose body is to be read from its call.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct Opened {
+    /// All but the body.
+    pub head: ResponseHead,
+    /// How long the body is, where that is known.
+    pub length: Option<u64>,
+}
+
+/// Where a download goes.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct DownloadTarget {
+    /// The file.
+    pub path: String,
+    /// The SHA-256 that it must have, in hexadecimal digits.
+    pub sha256: Option<String>,
 }
 
 /// What was decided about the connection's certificate.
@@ -107,23 +130,53 @@ pub fn body_text(body: &[u8], content_type: Option<String>) -> String {
     pinfold_core::client::text(body, content_type.as_deref()).into_owned()
 }
 
-/// One request, whole.
-pub(crate) fn execute(
-    client: &pinfold_core::Client,
-    head: RequestHead,
-    body: Vec<u8>,
-    cancel: &CancelToken,
-) -> Result<(ResponseHead, Vec<u8>), Error> {
-    let send = || {
-        let request = request(head, body)?;
-        client.send_cancellable(&request, cancel).map(parts)
-    };
-    guarded(send)
-}
-
 /// A response as it crosses.
 pub(crate) fn parts(response: pinfold_core::Response) -> (ResponseHead, Vec<u8>) {
     (response_head(&response), response.into_body())
+}
+
+/// A response whose body `transfer` takes in.
+pub(crate) fn opened(
+    response: pinfold_core::Response<ResponseBody>,
+    transfer: &Transfer,
+) -> Opened {
+    let head = response_head(&response);
+    let body = response.into_body();
+    let length = body.length();
+    transfer.begin_reading(body);
+    Opened { head, length }
+}
+
+/// A file, whole; the body is that of another answer.
+pub(crate) fn download(
+    client: &pinfold_core::Client,
+    request: Request,
+    target: DownloadTarget,
+    transfer: &Arc<Transfer>,
+    cancel: &CancelToken,
+) -> Result<(ResponseHead, Vec<u8>), Error> {
+    let transfer = transfer.clone();
+    let mut download = Download::new(request, target.path)
+        .on_progress(move |progress| transfer.set_received(progress));
+    if let Some(digits) = target.sha256 {
+        download = download.sha256(sha256(&digits)?);
+    }
+    client.download(&download, cancel).map(parts)
+}
+
+fn sha256(digits: &str) -> Result<[u8; 32], Error> {
+    let wrong = || Error::InvalidRequest {
+        field: "sha256".into(),
+        reason: "not 64 hexadecimal digits".into(),
+    };
+    if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    let mut digest = [0; 32];
+    for (byte, at) in digest.iter_mut().zip((0..64).step_by(2)) {
+        *byte = u8::from_str_radix(&digits[at..at + 2], 16).map_err(|_| wrong())?;
+    }
+    Ok(digest)
 }
 
 /// A panic turned into an error: the client's locks survive it, and nothing else is shared.
@@ -132,8 +185,12 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, E
         .unwrap_or_else(|_| Err(Error::Internal { reason: "a panic".into() }))
 }
 
-/// A request as it has crossed.
-pub(crate) fn request(head: RequestHead, body: Vec<u8>) -> Result<Request, Error> {
+/// A request as it has crossed, with the body of its call where that has one.
+pub(crate) fn request(
+    head: RequestHead,
+    body: Vec<u8>,
+    transfer: Option<&Arc<Transfer>>,
+) -> Result<Request, Error> {
     let mut request = Request::new(head.method.parse::<Method>()?, &head.url)?;
     for header in &head.headers {
         request = if header.sensitive {
@@ -148,10 +205,16 @@ pub(crate) fn request(head: RequestHead, body: Vec<u8>) -> Result<Request, Error
     if let Some(ms) = head.read_timeout_ms {
         request = request.read_timeout(Duration::from_millis(ms))?;
     }
-    if head.has_body { request.body(body) } else { Ok(request) }
+    if let Some(bytes) = head.max_response_bytes {
+        request = request.max_response_bytes(bytes);
+    }
+    match transfer {
+        Some(transfer) => transfer.with_body(request, head.body, body),
+        None => plain_body(request, head.body, body),
+    }
 }
 
-fn response_head(response: &pinfold_core::Response) -> ResponseHead {
+pub(crate) fn response_head<B>(response: &pinfold_core::Response<B>) -> ResponseHead {
     let header = |(name, value): &(String, String)| Header {
         name: name.clone(),
         value: value.clone(),

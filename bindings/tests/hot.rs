@@ -6,11 +6,13 @@
 use std::sync::Arc;
 
 use pinfold::hot::{
-    Reply, pinfold_call_begin, pinfold_call_cancel, pinfold_call_end, pinfold_call_execute,
-    pinfold_call_take,
+    Reply, pinfold_call_add_part, pinfold_call_begin, pinfold_call_cancel, pinfold_call_download,
+    pinfold_call_end, pinfold_call_execute, pinfold_call_expect_writes, pinfold_call_open,
+    pinfold_call_progress, pinfold_call_read, pinfold_call_take, pinfold_call_write,
 };
 use pinfold::{
-    Client, ClientSettings, ConnectTo, Failure, PinSet, RequestHead, ResponseHead, Roots,
+    BodyKind, Client, ClientSettings, ConnectTo, DownloadTarget, Failure, FormPart, Opened,
+    PartContent, PinSet, RequestHead, ResponseHead, Roots,
 };
 use pinfold_testkit::Testkit;
 use uniffi::{Lift, Lower};
@@ -49,13 +51,18 @@ fn client(kit: &Testkit) -> Arc<Client> {
 }
 
 fn request(path: &str) -> Vec<u8> {
+    request_with("GET", path, BodyKind::Nothing)
+}
+
+fn request_with(method: &str, path: &str, body: BodyKind) -> Vec<u8> {
     let head = RequestHead {
-        method: "GET".into(),
+        method: method.into(),
         url: format!("https://api.example.test{path}"),
         headers: Vec::new(),
         timeout_ms: None,
         read_timeout_ms: None,
-        has_body: false,
+        max_response_bytes: None,
+        body,
     };
     let mut input = Vec::new();
     <RequestHead as Lower<UniFfiTag>>::write(head, &mut input);
@@ -93,6 +100,7 @@ fn read(reply: &[u8]) -> Result<(ResponseHead, Vec<u8>), Failure> {
 fn read_sized(mut reply: &[u8]) -> Result<(ResponseHead, Vec<u8>, u64), Failure> {
     match <Reply as Lift<UniFfiTag>>::try_read(&mut reply).expect("a reply") {
         Reply::Response { head, body_size } => Ok((head, reply.to_vec(), body_size)),
+        Reply::Opened { .. } => panic!("nobody opened it"),
         Reply::Failed { failure } => Err(failure),
     }
 }
@@ -212,8 +220,9 @@ fn damaged_input_is_an_error() {
         assert_eq!(code, "internal", "prefix of {n} bytes");
     }
     // Behind the method and the URL: as many headers as no memory has room for.
-    let at = good.len() - 7;
-    assert_eq!(good[at..], [0; 7], "no headers, two timeouts that are not there, and no body");
+    let at = good.len() - 11;
+    let rest = [[0; 4].as_slice(), &[0; 3], &[0, 0, 0, 1]].concat();
+    assert_eq!(good[at..], rest, "no headers, three limits that are not there, and no body");
     for claimed in [1, 1_000_000, i32::MAX, -1] {
         let mut input = good.clone();
         input[at..at + 4].copy_from_slice(&claimed.to_be_bytes());
@@ -228,9 +237,180 @@ fn damaged_input_is_an_error() {
             headers: Vec::new(),
             timeout_ms: Some(0),
             read_timeout_ms: None,
-            has_body: false,
+            max_response_bytes: None,
+            body: BodyKind::Nothing,
         };
         <RequestHead as Lower<UniFfiTag>>::write(head, &mut input);
         assert_eq!(call(client.id(), &input).expect_err(text).code, "invalid_request");
     }
+}
+
+type Sends = unsafe extern "C" fn(u64, u64, *const u8, u32, *mut u8, u32) -> i64;
+
+fn send(by: Sends, client: u64, call: u64, input: &[u8]) -> Vec<u8> {
+    let mut output = vec![0; 64 << 10];
+    let (input_len, output_len) = (input.len() as u32, output.len() as u32);
+    // SAFETY: both ranges are those of slices, which do not overlap.
+    let n = unsafe { by(client, call, input.as_ptr(), input_len, output.as_mut_ptr(), output_len) };
+    output.truncate(usize::try_from(n).expect("it fits"));
+    output
+}
+
+fn open(client: u64, call: u64, input: &[u8]) -> Result<Opened, Failure> {
+    let reply = send(pinfold_call_open, client, call, input);
+    match <Reply as Lift<UniFfiTag>>::try_read(&mut reply.as_slice()).expect("a reply") {
+        Reply::Opened { opened } => Ok(opened),
+        Reply::Failed { failure } => Err(failure),
+        Reply::Response { .. } => panic!("the body is to be read"),
+    }
+}
+
+/// What is left of a body, and why it ended before its end.
+fn read_all(call: u64) -> (Vec<u8>, Option<Failure>) {
+    let (mut all, mut piece) = (Vec::new(), vec![0; 10_000]);
+    loop {
+        // SAFETY: the range is that of a slice.
+        let n = unsafe { pinfold_call_read(call, piece.as_mut_ptr(), piece.len() as u32) };
+        match n {
+            0 => return (all, None),
+            1.. => all.extend_from_slice(&piece[..n as usize]),
+            _ => return (all, Some(taken_failure(call, n))),
+        }
+    }
+}
+
+fn taken_failure(call: u64, n: i64) -> Failure {
+    let mut reply = vec![0; usize::try_from(-n).expect("a length")];
+    assert_eq!(take(call, &mut reply), -n);
+    match <Reply as Lift<UniFfiTag>>::try_read(&mut reply.as_slice()).expect("a reply") {
+        Reply::Failed { failure } => failure,
+        _ => panic!("it had failed"),
+    }
+}
+
+fn write(call: u64, bytes: &[u8]) -> i64 {
+    // SAFETY: the range is that of a slice.
+    unsafe { pinfold_call_write(call, bytes.as_ptr(), bytes.len() as u32) }
+}
+
+fn progress(call: u64) -> [u64; 4] {
+    let mut numbers = [0_u8; 32];
+    // SAFETY: the range is that of an array.
+    assert_eq!(unsafe { pinfold_call_progress(call, numbers.as_mut_ptr(), 32) }, 1);
+    let number = |i: usize| u64::from_ne_bytes(numbers[8 * i..8 * i + 8].try_into().expect("8"));
+    [number(0), number(1), number(2), number(3)]
+}
+
+#[test]
+fn a_body_is_read_piece_by_piece_and_says_why_it_ends_early() {
+    let kit = Testkit::start().expect("loopback");
+    let client = client(&kit);
+    let call = pinfold_call_begin();
+    let opened = open(client.id(), call, &request("/bytes/300000")).expect("pinned");
+    assert_eq!((opened.head.status, opened.length), (200, Some(300_000)));
+    let (body, failure) = read_all(call);
+    assert!(body == call_body(&client, "/bytes/300000") && failure.is_none());
+    pinfold_call_end(call);
+    let mut byte = 0_u8;
+    // SAFETY: the range is that of a byte.
+    assert_eq!(unsafe { pinfold_call_read(call, &raw mut byte, 1) }, i64::MIN, "ended");
+
+    let call = pinfold_call_begin();
+    open(client.id(), call, &request("/short")).expect("a head");
+    let (body, failure) = read_all(call);
+    assert_eq!((body.len(), failure.expect("cut off").code.as_str()), (10, "truncated"));
+    pinfold_call_end(call);
+
+    let call = pinfold_call_begin();
+    open(client.id(), call, &request("/hang-body")).expect("a head");
+    let reading = std::thread::spawn(move || read_all(call));
+    pinfold_call_cancel(call);
+    let (_, failure) = reading.join().expect("no panic");
+    assert_eq!(failure.expect("ended").code, "cancelled");
+    pinfold_call_end(call);
+}
+
+#[test]
+fn a_body_is_written_while_its_call_is_open_and_says_how_far_it_is() {
+    let kit = Testkit::start().expect("loopback");
+    let client = client(&kit);
+    let call = pinfold_call_begin();
+    pinfold_call_expect_writes(call);
+    let input = request_with("POST", "/bytes/9", BodyKind::Written { length: Some(200_000) });
+    let id = client.id();
+    let sending = std::thread::spawn(move || open(id, call, &input).map(|it| it.head.status));
+    assert_eq!(
+        (write(call, &[1; 150_000]), write(call, &[2; 50_000]), write(call, &[])),
+        (1, 1, 1)
+    );
+    assert_eq!(sending.join().expect("no panic").expect("pinned"), 200);
+    assert_eq!(progress(call)[..2], [200_000, 200_000]);
+    assert_eq!(write(call, &[3]), 0, "nobody wants it");
+    pinfold_call_end(call);
+    assert_eq!(write(call, &[3]), 0, "ended");
+
+    // A body that nobody has announced is an error, not a hang.
+    let call = pinfold_call_begin();
+    let input = request_with("POST", "/", BodyKind::Written { length: None });
+    assert_eq!(open(client.id(), call, &input).expect_err("no writer").code, "internal");
+    pinfold_call_end(call);
+}
+
+#[test]
+fn a_form_is_made_part_by_part_and_damaged_parts_are_errors() {
+    let kit = Testkit::start().expect("loopback");
+    let client = client(&kit);
+    let mut part = Vec::new();
+    let content = PartContent::Bytes;
+    let (name, file_name) = ("photo".to_owned(), Some("cat.jpg".to_owned()));
+    let head = FormPart { name, file_name, content_type: None, content };
+    <FormPart as Lower<UniFfiTag>>::write(head, &mut part);
+    let head_size = part.len();
+    part.extend_from_slice(b"bytes");
+    let call = pinfold_call_begin();
+    // SAFETY: the range is that of a slice.
+    let add =
+        |bytes: &[u8]| unsafe { pinfold_call_add_part(call, bytes.as_ptr(), bytes.len() as u32) };
+    assert_eq!(add(&part), 0);
+    for cut in 0..head_size {
+        let n = add(&part[..cut]);
+        assert!(n < 0, "{cut}");
+        assert_eq!(taken_failure(call, n).code, "internal");
+    }
+    let input = request_with("POST", "/echo", BodyKind::Form);
+    let reply = send(pinfold_call_execute, client.id(), call, &input);
+    let (head, body) = read(&reply).expect("pinned");
+    assert_eq!(head.status, 200);
+    let echo = String::from_utf8(body).expect("JSON");
+    assert!(echo.contains("multipart/form-data; boundary=pinfold-"), "{echo}");
+    pinfold_call_end(call);
+}
+
+#[test]
+fn a_file_is_downloaded_and_says_how_far_it_is() {
+    let kit = Testkit::start().expect("loopback");
+    let client = client(&kit);
+    let path = std::env::temp_dir().join(format!("pinfold-hot-{}", std::process::id()));
+    for (sha256, code) in [
+        (None, ""),
+        (Some("0".repeat(64)), "digest_mismatch"),
+        (Some("x".into()), "invalid_request"),
+    ] {
+        let target = DownloadTarget { path: path.to_str().expect("text").into(), sha256 };
+        let mut input = Vec::new();
+        <DownloadTarget as Lower<UniFfiTag>>::write(target, &mut input);
+        input.extend_from_slice(&request("/bytes/100000"));
+        let call = pinfold_call_begin();
+        let reply = send(pinfold_call_download, client.id(), call, &input);
+        match read(&reply) {
+            Ok((head, body)) => {
+                assert_eq!((head.status, body.len(), code), (200, 0, ""));
+                assert_eq!(progress(call)[2..], [100_000, 100_000]);
+                assert_eq!(std::fs::read(&path).expect("there").len(), 100_000);
+            }
+            Err(failure) => assert_eq!(failure.code, code),
+        }
+        pinfold_call_end(call);
+    }
+    std::fs::remove_file(&path).expect("there");
 }

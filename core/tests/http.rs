@@ -79,10 +79,10 @@ fn bodies_are_whole_however_they_are_delimited() {
     let kit = kit();
     let client = pinned_client(&kit);
     for n in [0, 1, 32_767, 32_768, 100_000, 3_000_000] {
-        for kind in ["bytes", "chunked", "until-close", "gzip"] {
+        for kind in ["bytes", "chunked", "until-close", "gzip", "zstd"] {
             let response = client.get(&url(&format!("/{kind}/{n}"))).expect("whole");
             assert_eq!(response.body().len(), n, "{kind}");
-            if kind == "gzip" {
+            if ["gzip", "zstd"].contains(&kind) {
                 assert!(response.body().iter().all(|b| *b == 0));
                 assert_eq!(response.header("content-encoding"), None);
             }
@@ -151,7 +151,7 @@ fn where_the_caller_sets_a_coding_or_a_range_nothing_is_added_and_nothing_decode
     }
     let echo = client.get(&url("/echo")).expect("pinned").text().to_lowercase();
     assert_eq!(echo.matches("accept-encoding").count(), 1, "{echo}");
-    assert!(echo.contains(r#"["accept-encoding","gzip"]"#), "{echo}");
+    assert!(echo.contains(r#"["accept-encoding","zstd, gzip"]"#), "{echo}");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn the_limit_is_exact_for_every_kind_of_body() {
     let kit = kit();
     let client = builder(&kit, pinned(&kit, "backend"), "backend").max_response_bytes(1_000);
     let client = client.build().expect("good settings");
-    for kind in ["bytes", "chunked", "until-close", "gzip"] {
+    for kind in ["bytes", "chunked", "until-close", "gzip", "zstd"] {
         assert_eq!(client.get(&url(&format!("/{kind}/1000"))).expect(kind).body().len(), 1_000);
         let error = client.get(&url(&format!("/{kind}/1001"))).expect_err(kind);
         assert_eq!(error.code(), "response_too_large", "{kind}");

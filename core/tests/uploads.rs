@@ -11,7 +11,7 @@ use std::{env, fs, process, thread};
 
 use base64::Engine as _;
 use common::*;
-use pinfold_core::client::{BodySource, Multipart, Part, Progress};
+use pinfold_core::client::{BodySource, BodyWriter, Multipart, Part, Progress};
 use pinfold_core::{CancelToken, Client, Error, Method, Request, Response};
 use pinfold_testkit::{Event, Testkit};
 
@@ -235,8 +235,8 @@ fn a_body_is_written_by_another_thread() {
     let client = pinned_client(&kit);
     let cancel = CancelToken::new();
     for length in [None, Some(300_000)] {
-        let (request, mut writer) =
-            request(Method::Post, "/echo").written_body(length).expect("POST");
+        let (mut writer, written) = BodyWriter::pair();
+        let request = request(Method::Post, "/echo").body_written(written, length).expect("POST");
         let response = thread::scope(|scope| {
             let sending = scope.spawn(|| client.send(&request));
             for piece in letters(300_000).chunks(7_777) {
@@ -248,7 +248,8 @@ fn a_body_is_written_by_another_thread() {
         assert!(echo(&response).1 == letters(300_000));
         assert_eq!(client.send(&request).expect_err("sent before").code(), "invalid_request");
     }
-    let (cut, mut writer) = request(Method::Post, "/?cut").written_body(None).expect("POST");
+    let (mut writer, written) = BodyWriter::pair();
+    let cut = request(Method::Post, "/?cut").body_written(written, None).expect("POST");
     writer.write(b"the beginning", &cancel).expect("room");
     drop(writer);
     assert_eq!(client.send(&cut).expect_err("cut off").code(), "io_failed");
@@ -259,11 +260,12 @@ fn a_body_is_written_by_another_thread() {
 fn parts_of_a_form_are_written_while_it_is_sent() {
     let kit = kit();
     let client = pinned_client(&kit);
-    let mut form = Multipart::new()
+    let (mut writer, written) = BodyWriter::pair();
+    let form = Multipart::new()
         .part(Part::written("one", Some(3)).expect("good"))
         .part(Part::text("two", "2").expect("good"))
-        .part(Part::written("three", None).expect("good"));
-    let mut writer = form.writer();
+        .part(Part::written("three", None).expect("good"))
+        .written(written);
     let request = request(Method::Post, "/echo").multipart(form).expect("POST");
     let cancel = CancelToken::new();
     let response = thread::scope(|scope| {
@@ -283,7 +285,8 @@ fn parts_of_a_form_are_written_while_it_is_sent() {
 fn cancelling_ends_an_upload_that_waits_for_its_writer_and_who_writes_is_told() {
     let kit = kit();
     let client = pinned_client(&kit);
-    let (request, mut writer) = request(Method::Post, "/").written_body(None).expect("POST");
+    let (mut writer, written) = BodyWriter::pair();
+    let request = request(Method::Post, "/").body_written(written, None).expect("POST");
     let cancel = CancelToken::new();
     thread::scope(|scope| {
         let sending = scope.spawn(|| {

@@ -60,7 +60,7 @@
 //! | `/status/N` | that status; for 1xx, a 200 follows |
 //! | `/redirect?code=302&to=URL` | a redirect to the URL, which is percent-encoded |
 //! | `/bytes/N`, `/chunked/N`, `/until-close/N` | N bytes, delimited in each of the three ways |
-//! | `/gzip/N` | N zeros, compressed |
+//! | `/gzip/N`, `/zstd/N` | N zeros, compressed |
 //! | `/fields/N`, `/folded` | N header fields beside the length; one that is folded (RFC 9112 §5.2) |
 //! | `/chunk-extension/N`, `/chunk-zeros/N` | a chunk with an extension of N letters; N zeros before its size |
 //! | `/coded?fields=A\|B&layers=N&zeros=N&status=N` | "hello", compressed N times, zero bytes behind it, with a `Content-Encoding` for each of A, B… |

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use flate2::write::GzEncoder;
 use flate2::{Compress, Compression, Crc, FlushCompress};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::json;
 
 use crate::connection::{Connection, Ending};
@@ -53,6 +54,10 @@ fn route(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {
         ["gzip", count] => {
             let coded = gzip(&vec![0; number(count)?])?;
             reply(request, to, &Response::new(200, coded).header("Content-Encoding", "gzip"))
+        }
+        ["zstd", count] => {
+            let coded = compress_to_vec(&vec![0; number(count)?][..], CompressionLevel::Fastest);
+            reply(request, to, &Response::new(200, coded).header("Content-Encoding", "zstd"))
         }
         ["coded"] => coded(request, to),
         ["fields", count] => {

@@ -1,6 +1,5 @@
 //! One request, one response.
 
-use std::io::Read;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,8 +7,7 @@ use ureq::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use ureq::http::{self, HeaderName, HeaderValue};
 
 use super::builder::Settings;
-use super::codings::{Asked, has_body, layers_of_gzip};
-use super::gzip::GzipDecoder;
+use super::codings::{self, Asked, codings, has_body};
 use super::incoming::{Incoming, Reader};
 use super::request::{Method, Request};
 use super::response::Response;
@@ -44,6 +42,7 @@ pub(super) fn exchange(
     connections: &Connections,
     request: &Request,
     context: &Arc<CallContext>,
+    is_pulled: bool,
 ) -> (Result<Response<Incoming>, Error>, Retry) {
     let leased = match connections.lease(request.target.origin(), context) {
         Ok(leased) => leased,
@@ -54,7 +53,7 @@ pub(super) fn exchange(
     };
     let watch = leased.watch();
     let withdrawn = leased.watch();
-    let error = match send(leased, watch, request, context) {
+    let error = match send(leased, watch, request, context, is_pulled) {
         Ok(response) => return (Ok(response), Retry::Never),
         Err(error) => error,
     };
@@ -73,8 +72,9 @@ fn send(
     watch: Watch,
     request: &Request,
     context: &Arc<CallContext>,
+    is_pulled: bool,
 ) -> Result<Response<Incoming>, Error> {
-    let asked = Asked::of(request.headers.iter().map(|header| header.name.as_str()));
+    let asked = Asked::of(request.headers.iter().map(|header| header.name.as_str()), is_pulled);
     let mut head =
         http::Request::builder().method(request.method.as_str()).uri(request.target.as_str());
     if let Some(headers) = head.headers_mut() {
@@ -105,7 +105,7 @@ fn send(
     drop(sending);
     let status = head.status.as_u16();
     let mut headers = head.headers.iter().map(|(name, value)| text_header(name, value)).collect();
-    let reader = match asked == Asked::Gzip && has_body(request.method.as_str(), status) {
+    let reader = match asked.decodes() && has_body(request.method.as_str(), status) {
         true => decoded(body, &mut headers),
         false => Reader::AsSent(body),
     };
@@ -116,19 +116,18 @@ fn send(
 
 /// What `headers` say of its coding is undone, and said no more.
 fn decoded(body: BodyReader, headers: &mut Vec<(String, String)>) -> Reader {
-    let codings = headers.iter().filter(|(name, _)| name == CONTENT_ENCODING.as_str());
-    let layers = layers_of_gzip(codings.map(|(_, value)| value.as_str())).unwrap_or(0);
-    if layers == 0 {
+    let values = headers.iter().filter(|(name, _)| name == CONTENT_ENCODING.as_str());
+    let codings = codings(values.map(|(_, value)| value.as_str()));
+    if codings.is_empty() {
         return Reader::AsSent(body);
     }
     // Both are of what was sent, not of what the app gets.
     let sent = [CONTENT_ENCODING.as_str(), CONTENT_LENGTH.as_str()];
     headers.retain(|(name, _)| !sent.contains(&name.as_str()));
-    let mut decoder: Box<dyn Read + Send + Sync> = Box::new(body);
-    for _ in 0..layers {
-        decoder = Box::new(GzipDecoder::new(decoder));
-    }
-    Reader::Decoded(decoder)
+    // What was applied last is undone first.
+    let body =
+        codings.iter().rfold(Box::new(body) as codings::Reader, |it, coding| coding.decoded(it));
+    Reader::Decoded(body)
 }
 
 fn text_header(name: &HeaderName, value: &HeaderValue) -> (String, String) {

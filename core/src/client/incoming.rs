@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::codings;
 use crate::error::Error;
 use crate::net::{BodyReader, CallContext, Origin, Watch, failure};
 
@@ -25,7 +26,7 @@ pub(super) struct Incoming {
 
 pub(super) enum Reader {
     AsSent(BodyReader),
-    Decoded(Box<dyn Read + Send + Sync>),
+    Decoded(codings::Reader),
 }
 
 impl Incoming {

@@ -1,6 +1,8 @@
 //! The pinned HTTPS client.
 
 mod body;
+#[cfg(feature = "brotli")]
+mod brotli;
 mod builder;
 mod calls;
 mod charset;
@@ -21,6 +23,7 @@ mod turn;
 mod upload;
 mod url;
 mod version;
+mod zstd;
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,7 +34,7 @@ pub use builder::ClientBuilder;
 pub use charset::text;
 pub use download::Download;
 pub use multipart::{Multipart, Part};
-pub use pipe::BodyWriter;
+pub use pipe::{BodyWriter, WrittenBody};
 pub use request::{Method, Request};
 pub use response::Response;
 pub(crate) use source::{PinSource, WeakClient};
@@ -148,7 +151,7 @@ impl Client {
         place: Option<Permit<'_>>,
     ) -> Result<Response, Error> {
         let max = request.max_response_bytes.unwrap_or(self.0.settings.max_response_bytes);
-        let result = self.follow(request, cancel, limits, place, |response, _permit| {
+        let result = self.follow(request, cancel, limits, place, false, |response, _permit| {
             response.with(|body| body.into_bytes(max))
         });
         ended(result, self.is_closed(), cancel.is_cancelled())
@@ -200,7 +203,7 @@ impl Client {
         listed: Listed<'_>,
     ) -> Result<Response<ResponseBody>, Error> {
         let max = request.max_response_bytes.unwrap_or(u64::MAX);
-        let result = self.follow(request, cancel, limits, place, |response, permit| {
+        let result = self.follow(request, cancel, limits, place, true, |response, permit| {
             response.with(|body| {
                 if request.timeout.is_none() {
                     body.context.set_open_ended();
@@ -218,12 +221,14 @@ impl Client {
         cancel: &CancelToken,
         limits: Limits,
         mut place: Option<Permit<'_>>,
+        is_pulled: bool,
         finish: impl FnOnce(Response<Incoming>, Permit<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut hop = std::borrow::Cow::Borrowed(request);
         let mut followed = 0;
         loop {
-            let (response, permit) = self.exchange(&hop, &limits, cancel, place.take())?;
+            let (response, permit) =
+                self.exchange(&hop, &limits, cancel, place.take(), is_pulled)?;
             let max = self.0.settings.max_redirects;
             let location = response.header("location");
             // A client that follows none hands redirects to its caller, and so it does with one that
@@ -257,6 +262,7 @@ impl Client {
         limits: &Limits,
         cancel: &CancelToken,
         place: Option<Permit<'a>>,
+        is_pulled: bool,
     ) -> Result<(Response<Incoming>, Permit<'a>), Error> {
         let host = request.target.host();
         let source = self.0.settings.source.as_deref();
@@ -282,7 +288,8 @@ impl Client {
                 return Err(Error::HostNotPinned { host: host.to_string() });
             }
             let context = context();
-            let (result, retry) = exchange::exchange(&self.0.connections, request, &context);
+            let (result, retry) =
+                exchange::exchange(&self.0.connections, request, &context, is_pulled);
             // A pooled connection that the server closed just then: nobody has seen an answer, and
             // asking again changes nothing (RFC 9112 §9.3.1), where all of it can be asked again.
             if retry == Retry::IfIdempotent && !retried && request.method.is_idempotent() {

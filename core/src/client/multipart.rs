@@ -5,7 +5,7 @@ use std::path::Path;
 use ring::rand::{SecureRandom, SystemRandom};
 use ureq::http::HeaderValue;
 
-use super::pipe::{BodyWriter, PipeReader, pipe};
+use super::pipe::{PipeReader, WrittenBody};
 use super::upload::{BodySource, Custom, FromFile, Supply};
 use crate::error::Error;
 use crate::patience::Patience;
@@ -95,7 +95,7 @@ impl Part {
         Self::new(name, Custom(source))
     }
 
-    /// What is written to the form's [`BodyWriter`], up to its [`BodyWriter::next_part`].
+    /// What comes next of [`Multipart::written`], up to [`next_part`](super::BodyWriter::next_part).
     ///
     /// # Errors
     /// As [`Self::text`].
@@ -168,12 +168,11 @@ impl Multipart {
         self
     }
 
-    /// The end that [`Part::written`] parts are written to, one after the other. A form that has it is
-    /// sent once at most.
-    pub fn writer(&mut self) -> BodyWriter {
-        let (writer, reader) = pipe(None);
-        self.reader = Some(reader);
-        writer
+    /// What [`Part::written`] parts are taken from, one after the other. A form that has it is sent once
+    /// at most.
+    pub fn written(mut self, written: WrittenBody) -> Self {
+        self.reader = Some(PipeReader::new(written, None));
+        self
     }
 
     /// The body, and its `Content-Type`.
@@ -187,7 +186,7 @@ impl Multipart {
         let content_type = format!("multipart/form-data; boundary={boundary}");
         let is_written = self.parts.iter().any(|part| matches!(part.content, Content::Written(_)));
         if is_written && self.reader.is_none() {
-            return Err(Error::request("part", "to be written, and the form has no writer"));
+            return Err(Error::request("part", "to be written, and nobody writes the form"));
         }
         Ok((FormData::new(self.parts, self.reader, &boundary), content_type))
     }

@@ -34,6 +34,7 @@ pub(super) struct Partial {
     known: Option<About>,
     /// How many bytes there are.
     length: u64,
+    finished: bool,
 }
 
 /// What is known about them.
@@ -63,7 +64,8 @@ impl Partial {
         let known = read_about(&about)
             .filter(|known| known.request == request && known.length <= length)
             .filter(|known| known.total.is_none_or(|total| known.length < total));
-        let mut partial = Self { to: to.to_owned(), path, about, file, known, length };
+        let mut partial =
+            Self { to: to.to_owned(), path, about, file, known, length, finished: false };
         match &partial.known {
             // What is behind it may never have reached the disk.
             Some(known) => partial.cut(known.length)?,
@@ -151,9 +153,10 @@ impl Partial {
     }
 
     /// Puts the file in its place, whole: from here on it is there even if the power goes.
-    pub(super) fn finish(self) -> Result<(), Error> {
+    pub(super) fn finish(mut self) -> Result<(), Error> {
         self.file.sync_all().map_err(io)?;
         fs::rename(&self.path, &self.to).map_err(io)?;
+        self.finished = true;
         // The file is there: what is left over is nobody's.
         let _left_over = fs::remove_file(&self.about);
         self.sync_folder()
@@ -167,6 +170,15 @@ impl Partial {
             // Not every file system can do that with a folder, and none says so in advance.
             Err(e) if e.kind() != io::ErrorKind::InvalidInput => Err(io(e)),
             _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Partial {
+    /// What cannot be gone on from is not left lying about.
+    fn drop(&mut self) {
+        if !self.finished && self.known().is_none() {
+            let _gone = fs::remove_file(&self.path);
         }
     }
 }

@@ -13,18 +13,40 @@ use crate::sync::{Mutex, MutexGuard};
 /// How much is kept that has been written and not been sent: whoever writes more waits.
 const CAPACITY: usize = 64 * 1024;
 
-/// The writing end of a request's body: of [`Request::written_body`](super::Request::written_body),
+/// The writing end of a request's body: of [`Request::body_written`](super::Request::body_written),
 /// or of parts of a [`Multipart`](super::Multipart).
+///
+/// ```no_run
+/// # use pinfold_core::{CancelToken, Client, Method, Request};
+/// use pinfold_core::client::BodyWriter;
+///
+/// # fn f(client: &Client) -> Result<(), pinfold_core::Error> {
+/// let (mut writer, written) = BodyWriter::pair();
+/// let request = Request::new(Method::Post, "https://api.example.com/v1/log")?;
+/// let request = request.body_written(written, None)?;
+/// let cancel = CancelToken::new();
+/// std::thread::scope(|scope| {
+///     let sending = scope.spawn(|| client.send_cancellable(&request, &cancel));
+///     writer.write(b"a line\n", &cancel)?;
+///     writer.finish(&cancel)?;
+///     sending.join().expect("no panic").map(drop)
+/// })
+/// # }
+/// ```
 ///
 /// Dropped before [`Self::finish`] it fails the request: the server sees a body that is cut off,
 /// never one that seems whole.
 #[derive(Debug)]
 pub struct BodyWriter(Arc<Pipe>);
 
-/// The other end.
+/// What a [`BodyWriter`] writes.
+#[derive(Debug)]
+pub struct WrittenBody(Arc<Pipe>);
+
+/// It, as a request's body.
 #[derive(Debug)]
 pub(super) struct PipeReader {
-    pipe: Arc<Pipe>,
+    written: WrittenBody,
     length: Option<u64>,
     begun: bool,
 }
@@ -49,12 +71,6 @@ struct State {
     unwanted: bool,
 }
 
-/// Both ends of a body of `length` bytes, where that is known.
-pub(super) fn pipe(length: Option<u64>) -> (BodyWriter, PipeReader) {
-    let pipe = Arc::<Pipe>::default();
-    (BodyWriter(pipe.clone()), PipeReader { pipe, length, begun: false })
-}
-
 impl Pipe {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Each flag and the queue are whole whatever panics.
@@ -63,6 +79,12 @@ impl Pipe {
 }
 
 impl BodyWriter {
+    /// Both ends of a body.
+    pub fn pair() -> (Self, WrittenBody) {
+        let pipe = Arc::<Pipe>::default();
+        (Self(pipe.clone()), WrittenBody(pipe))
+    }
+
     /// Waits until all of `bytes` is on its way; whether anybody still wants more. Nobody does once
     /// the server has answered, or the call has failed: what is left need not be written then.
     ///
@@ -131,6 +153,19 @@ impl Drop for BodyWriter {
     }
 }
 
+impl PipeReader {
+    pub(super) fn new(written: WrittenBody, length: Option<u64>) -> Self {
+        Self { written, length, begun: false }
+    }
+}
+
+impl WrittenBody {
+    fn end(&self) {
+        self.0.lock().unwanted = true;
+        self.0.writable.wake();
+    }
+}
+
 impl Supply for PipeReader {
     fn length(&self) -> Option<u64> {
         self.length
@@ -138,7 +173,7 @@ impl Supply for PipeReader {
 
     fn read(&mut self, buffer: &mut [u8], patience: &Patience<'_>) -> Result<usize, Error> {
         self.begun = true;
-        let pipe = &self.pipe;
+        let pipe = &self.written.0;
         let read = patience.wait(&pipe.readable, || {
             let mut state = pipe.lock();
             if !state.bytes.is_empty() {
@@ -177,12 +212,11 @@ impl Supply for PipeReader {
     }
 
     fn end(&mut self) {
-        self.pipe.lock().unwanted = true;
-        self.pipe.writable.wake();
+        self.written.end();
     }
 }
 
-impl Drop for PipeReader {
+impl Drop for WrittenBody {
     fn drop(&mut self) {
         self.end();
     }
@@ -193,6 +227,11 @@ mod tests {
     use std::thread;
 
     use super::*;
+
+    fn pipe() -> (BodyWriter, PipeReader) {
+        let (writer, written) = BodyWriter::pair();
+        (writer, PipeReader::new(written, None))
+    }
 
     fn read_all(reader: &mut PipeReader, cancel: &CancelToken) -> Result<Vec<u8>, Error> {
         let (mut all, mut buffer) = (Vec::new(), [0; 1_000]);
@@ -207,7 +246,7 @@ mod tests {
 
     #[test]
     fn bytes_come_in_order_and_no_more_than_fit_wait() {
-        let (mut writer, mut reader) = pipe(None);
+        let (mut writer, mut reader) = pipe();
         let cancel = CancelToken::new();
         let sent: Vec<u8> = (0..1_000_000_u32).map(|i| (i >> 3) as u8).collect();
         thread::scope(|scope| {
@@ -224,7 +263,7 @@ mod tests {
 
     #[test]
     fn what_is_not_finished_is_no_body() {
-        let (mut writer, mut reader) = pipe(None);
+        let (mut writer, mut reader) = pipe();
         let cancel = CancelToken::new();
         writer.write(b"the beginning", &cancel).expect("room");
         drop(writer);
@@ -233,7 +272,7 @@ mod tests {
 
     #[test]
     fn parts_end_where_they_were_ended() {
-        let (mut writer, mut reader) = pipe(None);
+        let (mut writer, mut reader) = pipe();
         let cancel = CancelToken::new();
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -251,7 +290,7 @@ mod tests {
     #[test]
     fn who_writes_is_told_when_nobody_reads_and_woken_when_it_waits() {
         for by_cancel in [false, true] {
-            let (mut writer, reader) = pipe(None);
+            let (mut writer, reader) = pipe();
             let cancel = CancelToken::new();
             let full = writer.write(&[0; CAPACITY], &cancel);
             assert_eq!(full, Ok(true));
@@ -270,7 +309,7 @@ mod tests {
 
     #[test]
     fn who_reads_is_woken_by_a_cancellation() {
-        let (_writer, mut reader) = pipe(None);
+        let (_writer, mut reader) = pipe();
         let cancel = CancelToken::new();
         thread::scope(|scope| {
             let reading = scope.spawn(|| read_all(&mut reader, &cancel));
@@ -290,7 +329,8 @@ mod interleavings {
     #[test]
     fn every_byte_and_every_end_arrives() {
         in_every_order(|| {
-            let (mut writer, mut reader) = pipe(None);
+            let (mut writer, written) = BodyWriter::pair();
+            let mut reader = PipeReader::new(written, None);
             let writing = thread::spawn(move || {
                 let cancel = CancelToken::new();
                 for part in [&[1; 3][..], &[2]] {

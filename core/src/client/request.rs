@@ -10,7 +10,7 @@ use ureq::http::{HeaderName, HeaderValue};
 
 use super::builder::MAX_TIMEOUT;
 use super::multipart::Multipart;
-use super::pipe::{BodyWriter, pipe};
+use super::pipe::{PipeReader, WrittenBody};
 use super::upload::{Body, BodySource, Custom, FromFile, OnProgress, Progress};
 use super::url::Target;
 use crate::error::Error;
@@ -248,15 +248,14 @@ impl Request {
     ///
     /// # Errors
     /// As [`Self::body`].
-    pub fn written_body(self, length: Option<u64>) -> Result<(Self, BodyWriter), Error> {
-        let (writer, reader) = pipe(length);
-        Ok((self.with(Body::supplied(reader))?, writer))
+    pub fn body_written(self, written: WrittenBody, length: Option<u64>) -> Result<Self, Error> {
+        self.with(Body::supplied(PipeReader::new(written, length)))
     }
 
     /// Sets a form with files as the body, and its `Content-Type`.
     ///
     /// # Errors
-    /// As [`Self::body`], and for a form with parts to be written and no writer.
+    /// As [`Self::body`], and for a form with parts that nobody writes.
     pub fn multipart(self, form: Multipart) -> Result<Self, Error> {
         let (data, content_type) = form.into_body()?;
         self.with(Body::supplied(data))?.header("Content-Type", &content_type)

@@ -33,6 +33,14 @@ extension Log.Line {
         detail = String(response.url.dropFirst("https://".count).prefix { $0 != "/" && $0 != "?" })
     }
 
+    init(_ method: Request.Method, _ response: StreamingResponse) {
+        let outcome = response.pinning.outcome
+        category = .requests
+        level = outcome.isUsual ? .debug : .info
+        text = "\(method.rawValue) \(response.status), streaming, \(outcome.name)"
+        detail = String(response.url.dropFirst("https://".count).prefix { $0 != "/" && $0 != "?" })
+    }
+
     init(_ method: Request.Method, _ error: any Error) {
         let code = Self.code(error)
         category = .requests

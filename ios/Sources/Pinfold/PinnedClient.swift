@@ -19,7 +19,7 @@ internal import PinfoldBindings
 /// becomes another one, or there is no network; and outcomes, without anything that was sent or received, go to the system's log under the subsystem
 /// `dev.pinfold`.
 public final class PinnedClient: Sendable {
-    private let client: Client
+    let client: Client
     let updater: PinSetUpdater?
     /// Whether the system's authorities count where an entry has none of its own.
     let usesSystemRoots: Bool
@@ -97,7 +97,18 @@ public final class PinnedClient: Sendable {
     /// - Returns: The response, whatever its status.
     /// - Throws: ``PinfoldError``, or `CancellationError` if the task is cancelled.
     public func send(_ request: Request) async throws -> Response {
-        let end = log?.begin(request.method.rawValue)
+        try await logged(request.method, { Log.Line(request.method, $0) }) {
+            try await self.exchange(request)
+        }
+    }
+
+    /// `work`, and what became of it in the log.
+    func logged<T>(
+        _ method: Request.Method,
+        _ line: (T) -> Log.Line,
+        _ work: () async throws -> T
+    ) async throws -> T {
+        let end = log?.begin(method.rawValue)
         func tell(_ line: @autoclosure () -> Log.Line) {
             guard let log, let end else { return }
             let line = line()
@@ -105,11 +116,11 @@ public final class PinnedClient: Sendable {
             end(line.text)
         }
         do {
-            let response = try await exchange(request)
-            tell(Log.Line(request.method, response))
-            return response
+            let result = try await work()
+            tell(line(result))
+            return result
         } catch {
-            tell(Log.Line(request.method, error))
+            tell(Log.Line(method, error))
             throw error
         }
     }

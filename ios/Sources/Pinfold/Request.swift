@@ -72,6 +72,9 @@ public struct Request: Hashable, Sendable {
     /// ``PinnedClient/Configuration/readTimeout``; 0 for as long as they take, as a long poll or a
     /// slow report wants it.
     public var readTimeout: TimeInterval?
+    /// The largest body accepted, decoded, where not ``PinnedClient/Configuration/maxResponseBytes``. A
+    /// body that is pulled or downloaded has no other limit.
+    public var maxResponseBytes: Int?
 
     /// A request to a URL in text form.
     ///
@@ -138,8 +141,8 @@ extension Request {
         headers.append(Header(name, value, sensitive: sensitive))
     }
 
-    /// All but the body, as it crosses into Rust.
-    func head() throws(PinfoldError) -> RequestHead {
+    /// All but the body, as it crosses into Rust; with `streamed` in the place of its own.
+    func head(_ streamed: RequestBody? = nil) throws(PinfoldError) -> RequestHead {
         func fail(_ place: String, _ reason: String) -> PinfoldError {
             .invalidRequest(place: place, message: "request, \(place): \(reason)")
         }
@@ -152,6 +155,14 @@ extension Request {
         if let readTimeout {
             readTimeoutMs = Crossing.milliseconds(readTimeout)
             if readTimeoutMs == nil { throw fail("read_timeout", "not a number of seconds") }
+        }
+        guard streamed == nil || body == nil else {
+            throw fail("body", "the request has one of its own")
+        }
+        var limit: UInt64?
+        if let maxResponseBytes {
+            limit = UInt64(exactly: maxResponseBytes)
+            if limit == nil { throw fail("max_response_bytes", "negative") }
         }
         guard Crossing.allows(body?.count ?? 0) else {
             throw fail("body", "larger than \(Crossing.maxBytes) bytes")
@@ -168,7 +179,8 @@ extension Request {
             },
             timeoutMs: timeoutMs,
             readTimeoutMs: readTimeoutMs,
-            hasBody: body != nil
+            maxResponseBytes: limit,
+            body: streamed?.kind ?? (body == nil ? .nothing : .bytes)
         )
     }
 }

@@ -62,7 +62,7 @@ extension Response {
 }
 
 extension Pinning {
-    fileprivate init(_ pinning: PinfoldBindings.Pinning) {
+    init(_ pinning: PinfoldBindings.Pinning) {
         self =
             switch pinning {
             case .matched(let rule, let pin, let at, let state):

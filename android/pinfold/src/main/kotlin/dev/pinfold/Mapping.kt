@@ -1,5 +1,7 @@
 package dev.pinfold
 
+import dev.pinfold.internal.BodyKind
+import dev.pinfold.internal.Opened
 import dev.pinfold.internal.RequestHead
 import dev.pinfold.internal.ResponseHead
 import kotlin.time.Duration
@@ -11,7 +13,19 @@ import dev.pinfold.internal.Pinning as FfiPinning
 import dev.pinfold.internal.Roots as FfiRoots
 import dev.pinfold.internal.Trust as FfiTrust
 
+/** Whether it may take as long as its body goes on. */
+internal val Request.isOpenEnded: Boolean
+    get() = timeout == null && content != null && content !is RequestBody.Bytes
+
 internal val Request.bodySize: Int get() = body?.size ?: 0
+
+private fun checkedLimit(bytes: Long?): ULong? {
+    if (bytes != null && bytes < 0) {
+        val place = "max_response_bytes"
+        throw PinfoldException.InvalidRequest("request, $place: negative", place)
+    }
+    return bytes?.toULong()
+}
 
 internal fun Request.toHead(timeout: Duration?): RequestHead {
     checkNotNegative("timeout", timeout)
@@ -25,7 +39,8 @@ internal fun Request.toHead(timeout: Duration?): RequestHead {
             },
         timeoutMs = timeout?.toMillis(),
         readTimeoutMs = readTimeout?.toMillis(),
-        hasBody = body != null,
+        maxResponseBytes = checkedLimit(maxResponseBytes),
+        body = content?.toKind() ?: BodyKind.Nothing,
     )
 }
 
@@ -45,6 +60,15 @@ internal fun ResponseHead.toResponse(body: ByteArray) =
         headers = headers.map { Header(it.name, it.value) },
         body = body,
         pinning = pinning.toPublic(),
+    )
+
+internal fun Opened.toResponse(call: NativeCall) =
+    StreamingResponse(
+        status = head.status.toInt(),
+        url = head.url,
+        headers = head.headers.map { Header(it.name, it.value) },
+        pinning = head.pinning.toPublic(),
+        body = ResponseBody(call, length?.toLong()),
     )
 
 private fun FfiPinning.toPublic(): Pinning =

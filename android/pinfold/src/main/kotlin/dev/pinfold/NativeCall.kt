@@ -2,12 +2,16 @@ package dev.pinfold
 
 import com.sun.jna.Native
 import dev.pinfold.internal.Client
+import dev.pinfold.internal.DownloadTarget
+import dev.pinfold.internal.FfiConverterTypeDownloadTarget
+import dev.pinfold.internal.FfiConverterTypeFormPart
 import dev.pinfold.internal.FfiConverterTypeReply
 import dev.pinfold.internal.FfiConverterTypeRequestHead
 import dev.pinfold.internal.Reply
 import dev.pinfold.internal.ensureInitialized
 import kotlinx.coroutines.CancellableContinuation
 import java.nio.ByteBuffer
+import java.nio.ByteOrder
 import java.util.concurrent.ConcurrentHashMap
 import kotlin.time.Duration
 
@@ -35,19 +39,140 @@ internal class NativeCall(
     fun execute(
         request: Request,
         timeout: Duration? = request.timeout,
+    ): Response = exchange(request, timeout, null, HotPath::pinfold_call_execute, ::readResponse)
+
+    /** Sends the request and blocks for the head of the response; [read] gives the body. */
+    fun open(
+        request: Request,
+        timeout: Duration? = request.timeout,
+    ): StreamingResponse =
+        exchange(request, timeout, null, HotPath::pinfold_call_open) { _, reply, _ ->
+            when (val decoded = FfiConverterTypeReply.read(reply)) {
+                is Reply.Opened -> decoded.opened.toResponse(this)
+                is Reply.Failed -> throw decoded.failure.toException()
+                is Reply.Response -> throw lost(0)
+            }
+        }
+
+    /** Blocks until a file is there. */
+    fun download(
+        request: Request,
+        target: DownloadTarget,
     ): Response {
+        val by = HotPath::pinfold_call_download
+        return exchange(request, request.timeout, target, by, ::readResponse)
+    }
+
+    private fun <T> exchange(
+        request: Request,
+        timeout: Duration?,
+        target: DownloadTarget?,
+        by: (Long, Long, ByteBuffer, Int, ByteBuffer, Int) -> Long,
+        read: (Request, ByteBuffer, ByteBuffer) -> T,
+    ): T {
         checkBodySize(request.bodySize)
         val head = request.toHead(timeout)
-        val size = inputSize(FfiConverterTypeRequestHead.allocationSize(head), request.bodySize)
+        val before = target?.let(FfiConverterTypeDownloadTarget::allocationSize) ?: 0UL
+        val needed = FfiConverterTypeRequestHead.allocationSize(head) + before
+        val size = inputSize(needed, request.bodySize)
+        val pump = prepare(request.content)
         return Buffers.use { buffers ->
             val input = allocated(size, ::requestTooLarge) { buffers.input(it) }
+            if (target != null) FfiConverterTypeDownloadTarget.write(target, input)
             FfiConverterTypeRequestHead.write(head, input)
             request.body?.let(input::put)
             val length = input.position()
             // JNA passes the address of a buffer's position.
             input.startOver()
-            read(request, exchange(request, input, length, buffers.output), buffers.output)
+            val output = buffers.output
+            try {
+                pump?.start()
+                val got = by(clientId, id, input, length, output, output.capacity())
+                read(request, reply(request, got, output), output)
+            } catch (e: PinfoldException.Cancelled) {
+                throw pump?.failure?.let(::bodyFailed) ?: e
+            } finally {
+                pump?.stop()
+            }
         }
+    }
+
+    /** Hands the parts of a form over, and has written ones written once the call has begun. */
+    private fun prepare(body: RequestBody?): BodyPump? {
+        if (body is RequestBody.Form) body.parts.forEach(::add)
+        val writers = body?.writers().orEmpty()
+        if (writers.isEmpty()) return null
+        HotPath.pinfold_call_expect_writes(id)
+        return BodyPump(this, writers)
+    }
+
+    private fun add(part: RequestBody.Part) {
+        val head = part.toFfi()
+        val bytes = (part.content as? RequestBody.Bytes)?.bytes ?: ByteArray(0)
+        checkBodySize(bytes.size)
+        val size = inputSize(FfiConverterTypeFormPart.allocationSize(head), bytes.size)
+        Buffers.use { buffers ->
+            val input = allocated(size, ::requestTooLarge) { buffers.input(it) }
+            FfiConverterTypeFormPart.write(head, input)
+            input.put(bytes)
+            val length = input.position()
+            input.startOver()
+            checked(HotPath.pinfold_call_add_part(id, input, length))
+        }
+    }
+
+    /** Blocks until the first [size] bytes of [input] are on their way; whether more are wanted. */
+    fun write(
+        input: ByteBuffer,
+        size: Int,
+    ): Boolean = HotPath.pinfold_call_write(id, input, size) > 0
+
+    /** Blocks for the next bytes of the response; -1 at its end. */
+    fun read(
+        buffer: ByteArray,
+        offset: Int,
+        count: Int,
+    ): Int {
+        if (count == 0) return 0
+        return Buffers.use { buffers ->
+            val output = buffers.output
+            val wanted = minOf(count, output.capacity())
+            val n = checked(HotPath.pinfold_call_read(id, output, wanted)).toInt()
+            output.get(buffer, offset, n)
+            if (n == 0) -1 else n
+        }
+    }
+
+    /** Has [progress] known; before the call is sent. */
+    fun watch() = HotPath.pinfold_call_watch(id)
+
+    /** How much of the request has been sent, and how much of a download has come. */
+    fun progress(): Pair<Progress, Progress>? =
+        Buffers.use { buffers ->
+            val output = buffers.output
+            if (HotPath.pinfold_call_progress(id, output, output.capacity()) == 0L) return null
+            output.order(ByteOrder.nativeOrder())
+            val numbers = List(PROGRESS) { output.getLong() }
+            output.order(ByteOrder.BIG_ENDIAN)
+            val (sent, toSend, received, toReceive) = numbers
+            val progress = { done: Long, total: Long -> Progress(done, total.takeIf { it >= 0 }) }
+            progress(sent, toSend) to progress(received, toReceive)
+        }
+
+    private fun checked(number: Long): Long {
+        if (number >= 0) return number
+        val reply = ByteBuffer.allocateDirect(-number.toInt())
+        val taken = HotPath.pinfold_call_take(id, reply, reply.capacity())
+        val failed = if (taken == -number) FfiConverterTypeReply.read(reply) else null
+        throw (failed as? Reply.Failed)?.failure?.toException() ?: lost(number)
+    }
+
+    private fun bodyFailed(cause: Throwable): PinfoldException {
+        // Its message may hold anything.
+        val what = cause.javaClass.simpleName
+        val error = PinfoldException.IoFailed("the body of a call: its writer threw $what", "body")
+        error.initCause(cause)
+        return error
     }
 
     /** [execute] and [end] on the thread that was reserved in [CallThreads]: the one hop. */
@@ -55,13 +180,20 @@ internal class NativeCall(
         request: Request,
         timeout: Duration?,
         continuation: CancellableContinuation<Response>,
+    ): Unit = enqueue(continuation, isOver = { true }) { execute(request, timeout) }
+
+    /** The same for [work], after which the call ends if it [isOver] then. */
+    fun <T> enqueue(
+        continuation: CancellableContinuation<T>,
+        isOver: (Result<T>) -> Boolean,
+        work: () -> T,
     ) {
         var isHandedOver = false
         try {
             // Not `withContext`, which waits for the end of what it has cancelled.
             CallThreads.run {
-                val result = runCatching { execute(request, timeout) }
-                end()
+                val result = runCatching(work)
+                if (isOver(result)) end()
                 // Before the caller goes on, who may have the next request ready.
                 CallThreads.release()
                 continuation.resumeWith(result)
@@ -81,14 +213,12 @@ internal class NativeCall(
     }
 
     /** The reply in [output], or in a buffer of its own where that is too small; its body follows. */
-    private fun exchange(
+    private fun reply(
         request: Request,
-        input: ByteBuffer,
-        length: Int,
+        got: Long,
         output: ByteBuffer,
     ): ByteBuffer {
         val capacity = output.capacity()
-        val got = HotPath.pinfold_call_execute(clientId, id, input, length, output, capacity)
         if (got > 0) return output.limitTo(got.toInt())
         if (got == 0L || got < -Int.MAX_VALUE) throw lost(got)
         val size = -got.toInt()
@@ -104,7 +234,7 @@ internal class NativeCall(
     }
 
     /** The response; of a large body [output] takes one piece after the other. */
-    private fun read(
+    private fun readResponse(
         request: Request,
         reply: ByteBuffer,
         output: ByteBuffer,
@@ -112,6 +242,10 @@ internal class NativeCall(
         when (val decoded = FfiConverterTypeReply.read(reply)) {
             is Reply.Failed -> {
                 throw decoded.failure.toException()
+            }
+
+            is Reply.Opened -> {
+                throw lost(0)
             }
 
             is Reply.Response -> {
@@ -151,6 +285,8 @@ internal class NativeCall(
         PinfoldException.Internal("a bug in Pinfold: a reply of $length bytes was lost")
 
     companion object {
+        private const val PROGRESS = 4
+
         /** The clients of the calls between begin and end. */
         val running = ConcurrentHashMap<Long, Client>()
     }
@@ -180,6 +316,60 @@ private object HotPath {
         output: ByteBuffer,
         outputLength: Int,
     ): Long
+
+    @JvmStatic
+    external fun pinfold_call_open(
+        client: Long,
+        call: Long,
+        input: ByteBuffer,
+        inputLength: Int,
+        output: ByteBuffer,
+        outputLength: Int,
+    ): Long
+
+    @JvmStatic
+    external fun pinfold_call_download(
+        client: Long,
+        call: Long,
+        input: ByteBuffer,
+        inputLength: Int,
+        output: ByteBuffer,
+        outputLength: Int,
+    ): Long
+
+    @JvmStatic
+    external fun pinfold_call_read(
+        call: Long,
+        output: ByteBuffer,
+        outputLength: Int,
+    ): Long
+
+    @JvmStatic
+    external fun pinfold_call_progress(
+        call: Long,
+        output: ByteBuffer,
+        outputLength: Int,
+    ): Long
+
+    @JvmStatic
+    external fun pinfold_call_write(
+        call: Long,
+        input: ByteBuffer,
+        inputLength: Int,
+    ): Long
+
+    @JvmStatic
+    external fun pinfold_call_add_part(
+        call: Long,
+        input: ByteBuffer,
+        inputLength: Int,
+    ): Long
+
+    @JvmStatic
+    external fun pinfold_call_watch(call: Long)
+
+    @JvmStatic
+    external fun pinfold_call_expect_writes(call: Long)
 
     @JvmStatic
     external fun pinfold_call_take(

@@ -1,8 +1,10 @@
 package dev.pinfold
 
 import dev.pinfold.internal.Client
+import dev.pinfold.internal.DownloadTarget
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.suspendCancellableCoroutine
+import java.io.File
 import kotlin.time.Clock
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
@@ -83,6 +85,7 @@ public class PinnedClient private constructor(
      */
     @Throws(PinfoldException::class, CancellationException::class)
     public suspend fun send(request: Request): Response {
+        if (request.onUpload != null) return sendWatched(request)
         val native = opening.await()
         // Two calls in the last place, so that neither costs a state of its own.
         return if (CallThreads.tryReserve()) {
@@ -109,6 +112,12 @@ public class PinnedClient private constructor(
         native: Native,
         request: Request,
     ): Response {
+        val left = reserve(request)
+        return send(native, request, if (request.isOpenEnded) request.timeout else left)
+    }
+
+    /** Waits for a thread; what is left of the timeout then. */
+    private suspend fun reserve(request: Request): Duration {
         val timeout = request.timeout ?: timeout
         val begun = TimeSource.Monotonic.markNow()
         if (!CallThreads.reserve(timeout)) {
@@ -118,7 +127,175 @@ public class PinnedClient private constructor(
                 PinfoldException.Timeout.Phase.TOTAL,
             )
         }
-        return send(native, request, (timeout - begun.elapsedNow()).coerceAtLeast(1.milliseconds))
+        return (timeout - begun.elapsedNow()).coerceAtLeast(1.milliseconds)
+    }
+
+    private suspend fun sendWatched(request: Request): Response =
+        calling { call ->
+            watched(call.tellsSent(request)) {
+                onThread(call, request) { call.execute(request, it ?: request.timeout) }
+            }
+        }
+
+    /** [work] with a call, which is at its end after it. */
+    private suspend fun <T> calling(work: suspend (NativeCall) -> T): T {
+        val native = opening.await()
+        val call = NativeCall(native.client, native.id)
+        try {
+            return work(call)
+        } finally {
+            // Whoever is at it in this moment is ended. After its end it does nothing.
+            call.cancel()
+            call.end()
+        }
+    }
+
+    /** [work] on a thread of ours, with what is left of the request's own timeout. */
+    private suspend fun <T> onThread(
+        call: NativeCall,
+        request: Request,
+        work: (Duration?) -> T,
+    ): T {
+        val left = if (CallThreads.tryReserve()) request.timeout else reserve(request)
+        return suspendCancellableCoroutine { continuation ->
+            continuation.invokeOnCancellation { call.cancel() }
+            call.enqueue(continuation, isOver = { false }) { work(left.takeIf { request.timeout != null }) }
+        }
+    }
+
+    /**
+     * Sends a request and waits for the head of its response; [block] pulls the body, in bounded memory
+     * however long it is, without blocking the caller's thread. The call ends with [block].
+     *
+     * [ClientConfig.timeout] holds until the head is there, [ClientConfig.readTimeout] for every piece;
+     * [ClientConfig.maxResponseBytes] is for bodies in memory. What the request says itself holds for
+     * all of it.
+     *
+     * ```
+     * client.stream(Request(Method.GET, "https://api.example.com/v1/log")) { response ->
+     *     response.body.flow().collect { println("${it.size} bytes") }
+     * }
+     * ```
+     *
+     * @throws PinfoldException every subclass but [PinfoldException.Cancelled].
+     */
+    @Throws(PinfoldException::class, CancellationException::class)
+    public suspend fun <T> stream(
+        request: Request,
+        block: suspend (StreamingResponse) -> T,
+    ): T =
+        calling { call ->
+            val response =
+                watched(call.tellsSent(request)) {
+                    onThread(call, request) { call.open(request, it ?: request.timeout) }
+                }
+            response.use { block(it) }
+        }
+
+    /**
+     * Does as [stream] on the calling thread, which must not be a main thread. The response is to be
+     * closed.
+     *
+     * @throws PinfoldException every subclass.
+     * @throws IllegalStateException on Android's main thread.
+     */
+    @JvmOverloads
+    @Throws(PinfoldException::class)
+    public fun streamBlocking(
+        request: Request,
+        cancel: CancelToken? = null,
+    ): StreamingResponse {
+        checkNotMainThread("streamBlocking() waits for a server")
+        val native = opening.open()
+        val call = NativeCall(native.client, native.id)
+        var isOpen = false
+        try {
+            cancel?.attach(call)
+            val response = watchedBlocking(call.tellsSent(request)) { call.open(request) }
+            response.body.onClose = { cancel?.detach(call) }
+            isOpen = true
+            return response
+        } finally {
+            if (!isOpen) {
+                cancel?.detach(call)
+                call.end()
+            }
+        }
+    }
+
+    /**
+     * Downloads what [request], a GET, asks for to the file [to]. It appears under its name when it is
+     * whole, and never before. If the connection breaks the download goes on from there, at once and also
+     * when it is called for again later, where the server tells its versions apart for certain (a
+     * strong `ETag`, or `Last-Modified`); else from the beginning. The response has status 200, or 206
+     * where it was gone on with, and no body; for every other status there is no file, and its body is in
+     * the response.
+     *
+     * [ClientConfig.timeout] and [ClientConfig.maxResponseBytes] do not hold, the request's own do.
+     *
+     * ```
+     * val request = Request(Method.GET, "https://cdn.example.com/maps/berlin.bin")
+     * client.download(request, File(folder, "berlin.bin")) { progress -> println(progress) }
+     * ```
+     *
+     * @param sha256 The SHA-256 that the file must have, in hexadecimal digits, if any.
+     * @param onProgress Told several times a second, and at the end, how much of the file is there.
+     * @throws PinfoldException.IoFailed where the file cannot be written, or another call is at it.
+     * @throws PinfoldException.DigestMismatch where the file has not [sha256]; nothing of it is kept.
+     */
+    @Throws(PinfoldException::class, CancellationException::class)
+    public suspend fun download(
+        request: Request,
+        to: File,
+        sha256: String? = null,
+        onProgress: ((Progress) -> Unit)? = null,
+    ): Response =
+        calling { call ->
+            watched(call.tellsReceived(onProgress)) {
+                onThread(call, request) { call.download(request, target(to, sha256)) }
+            }
+        }
+
+    /**
+     * Does as [download] on the calling thread, which must not be a main thread.
+     *
+     * @throws IllegalStateException on Android's main thread.
+     */
+    @JvmOverloads
+    @Throws(PinfoldException::class)
+    public fun downloadBlocking(
+        request: Request,
+        to: File,
+        sha256: String? = null,
+        cancel: CancelToken? = null,
+        onProgress: ((Progress) -> Unit)? = null,
+    ): Response {
+        checkNotMainThread("downloadBlocking() waits for a server")
+        return calling(cancel) { call ->
+            watchedBlocking(call.tellsReceived(onProgress)) {
+                call.download(request, target(to, sha256))
+            }
+        }
+    }
+
+    private fun target(
+        to: File,
+        sha256: String?,
+    ) = DownloadTarget(to.path.wellFormed(), sha256?.wellFormed())
+
+    private fun <T> calling(
+        cancel: CancelToken?,
+        work: (NativeCall) -> T,
+    ): T {
+        val native = opening.open()
+        val call = NativeCall(native.client, native.id)
+        try {
+            cancel?.attach(call)
+            return work(call)
+        } finally {
+            cancel?.detach(call)
+            call.end()
+        }
     }
 
     /**
@@ -135,14 +312,8 @@ public class PinnedClient private constructor(
         cancel: CancelToken? = null,
     ): Response {
         checkNotMainThread("sendBlocking() waits for a server")
-        val native = opening.open()
-        val call = NativeCall(native.client, native.id)
-        try {
-            cancel?.attach(call)
-            return call.execute(request)
-        } finally {
-            cancel?.detach(call)
-            call.end()
+        return calling(cancel) { call ->
+            watchedBlocking(call.tellsSent(request)) { call.execute(request) }
         }
     }
 

@@ -1,5 +1,9 @@
 package dev.pinfold
 
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.runBlocking
+import java.io.File
+import java.io.OutputStream
 import kotlin.time.Duration
 
 /** An HTTP method (RFC 9110 §9, RFC 5789). */
@@ -62,8 +66,11 @@ public class Request(
     /** The headers, in the order added. */
     public val headers: List<Header>
 
-    /** The body, where there is one. It is not copied: leave it alone until the answer is there. */
+    /** The body, where it is bytes. It is not copied: leave it alone until the answer is there. */
     public val body: ByteArray?
+
+    internal val content: RequestBody?
+    internal val onUpload: ((Progress) -> Unit)?
 
     /** The call's own timeout, or none where the client's holds; see [ClientConfig.timeout]. */
     public val timeout: Duration?
@@ -71,10 +78,16 @@ public class Request(
     /** The call's own timeout for the next bytes of the answer, or none where the client's holds. */
     public val readTimeout: Duration?
 
+    /** The largest body of its answer, decoded, or none where the client's limit holds. */
+    public val maxResponseBytes: Long?
+
     init {
         val builder = RequestBuilder().apply(configure)
         headers = builder.headers.toList()
-        body = builder.body
+        content = builder.body
+        body = (builder.body as? RequestBody.Bytes)?.bytes
+        onUpload = builder.onUpload
+        maxResponseBytes = builder.maxResponseBytes
         timeout = builder.timeout
         readTimeout = builder.readTimeout
     }
@@ -89,7 +102,8 @@ public class Request(
 @PinfoldDsl
 public class RequestBuilder internal constructor() {
     internal val headers = mutableListOf<Header>()
-    internal var body: ByteArray? = null
+    internal var body: RequestBody? = null
+    internal var onUpload: ((Progress) -> Unit)? = null
 
     /** Overrides [ClientConfig.timeout] for this call. */
     public var timeout: Duration? = null
@@ -99,6 +113,12 @@ public class RequestBuilder internal constructor() {
      * or a slow report wants it.
      */
     public var readTimeout: Duration? = null
+
+    /**
+     * Overrides [ClientConfig.maxResponseBytes] for this call; a body that is pulled or downloaded has
+     * no other limit.
+     */
+    public var maxResponseBytes: Long? = null
 
     /**
      * Sets a header, in the place of those of this name: visible ASCII characters, spaces and tabs.
@@ -151,8 +171,68 @@ public class RequestBuilder internal constructor() {
         bytes: ByteArray,
         contentType: String? = null,
     ) {
-        body = bytes
+        body = RequestBody.Bytes(bytes)
         if (contentType != null) header("Content-Type", contentType)
+    }
+
+    /**
+     * Sets a file as the body, read while it is sent. It may be as large as it likes and take as long as
+     * it goes on: [ClientConfig.timeout] is for bodies in memory, [timeout] holds here too.
+     *
+     * @param contentType The `Content-Type` header to set, if any.
+     */
+    public fun body(
+        file: File,
+        contentType: String? = null,
+    ) {
+        body = RequestBody.OfFile(file)
+        if (contentType != null) header("Content-Type", contentType)
+    }
+
+    /**
+     * Sets what [write] writes as the body, on a thread of ours while it is sent, and in bounded
+     * memory: `{ input.copyTo(it) }`, or with okio `{ it.sink().buffer().use { … } }`. It is sent once at
+     * most: neither on another connection nor to where a redirect leads, which is the answer then.
+     * What it throws is the cause of [PinfoldException.IoFailed]. Once the answer is there its writes
+     * fail and its thread is interrupted.
+     *
+     * @param length How many bytes that are; where it is not known they are sent in chunks.
+     * @param contentType The `Content-Type` header to set, if any.
+     */
+    public fun writtenBody(
+        length: Long? = null,
+        contentType: String? = null,
+        write: (OutputStream) -> Unit,
+    ) {
+        body = RequestBody.Written(checkedLength(length), write)
+        if (contentType != null) header("Content-Type", contentType)
+    }
+
+    /**
+     * Sets what [pieces] emits as the body, collected on a thread of ours while it is sent; see
+     * [writtenBody].
+     */
+    public fun body(
+        pieces: Flow<ByteArray>,
+        length: Long? = null,
+        contentType: String? = null,
+    ): Unit =
+        writtenBody(length, contentType) { to ->
+            runBlocking { pieces.collect { to.write(it) } }
+        }
+
+    /** Sets a form with files as the body, and its `Content-Type`. */
+    public fun multipart(build: MultipartBuilder.() -> Unit) {
+        body = RequestBody.Form(MultipartBuilder().apply(build).parts.toList())
+    }
+
+    /**
+     * Has [listener] told several times a second, and at the end, how much of the body has been sent: in
+     * the caller's coroutine, or on a thread of ours where the call blocks. After a redirect it begins
+     * again.
+     */
+    public fun onUpload(listener: (Progress) -> Unit) {
+        onUpload = listener
     }
 
     /**
