@@ -11,6 +11,9 @@ use crate::pin::HostName;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
+/// How many hosts are known at most beside those with requests under way.
+const MAX_KNOWN: usize = 64;
+
 /// Lets requests begin in the order in which they came, as far as the limits allow: who waits for
 /// one host holds nobody up who is for another.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ pub(super) struct Dispatcher {
 #[derive(Debug, Default)]
 struct State {
     running: usize,
+    /// Those of late, too: a name that is there need not be copied for the next request.
     hosts: HashMap<HostName, usize>,
     /// Nobody in it could begin: whoever can is let in when somebody else ends.
     queue: VecDeque<Arc<Waiting>>,
@@ -120,11 +124,11 @@ impl Dispatcher {
     pub(super) fn leave(&self, host: &HostName) {
         let mut state = self.lock();
         state.running -= 1;
-        match state.hosts.get_mut(host) {
-            Some(running) if *running > 1 => *running -= 1,
-            _ => {
-                state.hosts.remove(host);
-            }
+        if let Some(running) = state.hosts.get_mut(host) {
+            *running -= 1;
+        }
+        if state.hosts.len() > MAX_KNOWN {
+            state.hosts.retain(|_, running| *running > 0);
         }
         let next = state.queue.iter().position(|waiting| self.admits(&state, &waiting.host));
         let Some(next) = next.and_then(|i| state.queue.remove(i)) else { return };
@@ -141,6 +145,11 @@ impl Dispatcher {
 }
 
 impl State {
+    #[cfg(test)]
+    fn is_idle(&self) -> bool {
+        self.running == 0 && self.hosts.values().all(|n| *n == 0) && self.queue.is_empty()
+    }
+
     fn to(&self, host: &HostName) -> usize {
         self.hosts.get(host).copied().unwrap_or(0)
     }
@@ -211,6 +220,18 @@ mod tests {
     }
 
     #[test]
+    fn hosts_are_forgotten_where_there_are_too_many_of_them() {
+        let (dispatcher, cancel) = (Dispatcher::new(3, 2), CancelToken::new());
+        let held = host("held.test");
+        let _held = dispatcher.enter(&held, now(&cancel)).expect("free");
+        for i in 0..3 * MAX_KNOWN {
+            dispatcher.enter(&host(&format!("h{i}.test")), now(&cancel)).expect("free");
+            let state = dispatcher.lock();
+            assert!(state.hosts.len() <= MAX_KNOWN + 1 && state.to(&held) == 1);
+        }
+    }
+
+    #[test]
     fn who_waits_for_one_host_holds_nobody_up_who_is_for_another() {
         let dispatcher = Dispatcher::new(10, 1);
         let (a, b, cancel) = (host("a.test"), host("b.test"), CancelToken::new());
@@ -245,7 +266,7 @@ mod tests {
         });
         drop(held);
         let state = dispatcher.lock();
-        assert!(state.running == 0 && state.hosts.is_empty() && state.queue.is_empty());
+        assert!(state.is_idle());
     }
 }
 
@@ -281,7 +302,7 @@ mod interleavings {
             // Whoever were forgotten in the queue would hang here, which shuttle reports.
             requests.into_iter().for_each(|request| request.join().expect("no panic"));
             let state = dispatcher.lock();
-            assert!(state.running == 0 && state.hosts.is_empty() && state.queue.is_empty());
+            assert!(state.is_idle());
         });
     }
 

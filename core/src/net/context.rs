@@ -32,15 +32,18 @@ pub(crate) struct CallContext {
     unwanted: OnceLock<Instant>,
     open_ended: AtomicBool,
     reused: AtomicBool,
+    /// The server has answered, or gone: what is left of the request is not sent, and the answer is
+    /// read.
+    stopped: AtomicBool,
     answered: AtomicBool,
     refused: OnceLock<Arc<RefusedCertificate>>,
 }
 
 impl CallContext {
     pub(crate) fn new(cancel: CancelToken, limits: Limits) -> Self {
-        let (open_ended, reused, answered) = Default::default();
+        let (open_ended, reused, stopped, answered) = Default::default();
         let (unwanted, refused) = Default::default();
-        Self { cancel, limits, unwanted, open_ended, reused, answered, refused }
+        Self { cancel, limits, unwanted, open_ended, reused, stopped, answered, refused }
     }
 
     /// One that nothing but `cancel` ends.
@@ -124,6 +127,15 @@ impl CallContext {
 
     pub(super) fn set_reused(&self, reused: bool) {
         self.reused.store(reused, Ordering::Relaxed);
+    }
+
+    /// Nothing more of the request is to be sent, although there may be more of it.
+    pub(super) fn stop_sending(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_stopped_sending(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_answered(&self) {

@@ -7,7 +7,6 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ureq::config::Config;
@@ -89,12 +88,10 @@ impl Engine {
         context: &Arc<CallContext>,
     ) -> Result<(http::response::Parts, BodyReader), Error> {
         let origin = lease.connection.origin().clone();
-        let sending = Arc::<Sending>::default();
         let Lease { connection, buffers, pool } = lease;
         let transport = PinnedTransport {
             lease: Lent { connection: Some(connection), buffers, pool },
             context: context.clone(),
-            sending: sending.clone(),
             head: match payload {
                 Payload::Bytes(bytes) if (1..=SMALL_BODY).contains(&bytes.len()) => {
                     Head::BeforeBody
@@ -117,11 +114,11 @@ impl Engine {
             // ureq would ask it for bytes for ever.
             _ if length == Some(0) => run(&agent, request, &[][..]),
             Payload::Bytes(left) => {
-                let mut body = Body { left, sending: &sending };
+                let mut body = Body { left, context };
                 run(&agent, request, SendBody::from_reader(&mut body))
             }
             Payload::Read(from) => {
-                let mut body = ReadBody { from, left: length, sending: &sending };
+                let mut body = ReadBody { from, left: length, context };
                 run(&agent, request, SendBody::from_reader(&mut body))
             }
         };
@@ -152,27 +149,10 @@ fn run(
     agent.run(head.body(body)?)
 }
 
-/// What becomes of a request while it is sent.
-#[derive(Debug, Default)]
-struct Sending {
-    /// The server has answered, or gone: what is left is not sent, and the answer is read.
-    over: AtomicBool,
-}
-
-impl Sending {
-    fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
-    }
-
-    fn end(&self) {
-        self.over.store(true, Ordering::Relaxed);
-    }
-}
-
 /// A request's body, as ureq asks for it.
 struct Body<'a> {
     left: &'a [u8],
-    sending: &'a Sending,
+    context: &'a CallContext,
 }
 
 impl Read for Body<'_> {
@@ -180,7 +160,7 @@ impl Read for Body<'_> {
         let n = self.left.len().min(buffer.len());
         let (now, left) = self.left.split_at(n);
         // What nobody will get is counted down only.
-        if !self.sending.is_over() {
+        if !self.context.has_stopped_sending() {
             buffer[..n].copy_from_slice(now);
         }
         self.left = left;
@@ -193,7 +173,7 @@ struct ReadBody<'a> {
     from: &'a mut dyn Outgoing,
     /// How much of its length is left, where it has said one.
     left: Option<u64>,
-    sending: &'a Sending,
+    context: &'a CallContext,
 }
 
 impl Read for ReadBody<'_> {
@@ -201,7 +181,7 @@ impl Read for ReadBody<'_> {
         let room = self.left.map_or(buffer.len(), |left| {
             usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len())
         });
-        let n = match (self.sending.is_over(), self.left) {
+        let n = match (self.context.has_stopped_sending(), self.left) {
             (_, Some(0)) => 0,
             // What nobody will get is counted down only, or is at its end.
             (true, None) => 0,
@@ -264,7 +244,6 @@ impl Resolver for NoResolver {
 struct PinnedTransport {
     lease: Lent,
     context: Arc<CallContext>,
-    sending: Arc<Sending>,
     /// The request's head, as long as it waits for a small body: sent together they are one system
     /// call and one record.
     head: Head,
@@ -299,7 +278,7 @@ impl Transport for PinnedTransport {
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
-        if self.sending.is_over() {
+        if self.context.has_stopped_sending() {
             return Ok(());
         }
         let Lent { connection, buffers, .. } = &mut self.lease;
@@ -319,11 +298,11 @@ impl Transport for PinnedTransport {
         };
         match sent {
             Ok(true) => {}
-            Ok(false) => self.sending.end(),
+            Ok(false) => self.context.stop_sending(),
             Err(e) if is_timeout(&e) => return Err(fail(connection.failure(e, &self.context))),
             // The server may have answered before it closed (RFC 9112 §9.5): what it said lies in
             // the socket, and so does the alert with which it refused.
-            Err(_) => self.sending.end(),
+            Err(_) => self.context.stop_sending(),
         }
         Ok(())
     }
@@ -347,7 +326,7 @@ impl Transport for PinnedTransport {
     fn is_open(&mut self) -> bool {
         if let Some(mut connection) = self.lease.connection.take()
             && connection.end(&self.context)
-            && !self.sending.is_over()
+            && !self.context.has_stopped_sending()
         {
             let buffers = std::mem::replace(&mut self.lease.buffers, Buffers::none());
             self.lease.pool.put(connection, buffers);
