@@ -305,7 +305,7 @@ mod tests {
         written(tag("a"), "r");
         let mut partial = Partial::open(&folder.file(), "r").expect("room");
         partial.begin("r", tag("b"), None).expect("room");
-        partial.write(b"by").expect("room");
+        partial.write(b"bytes of b").expect("room");
         // Killed here: the bytes of the new version are there, and nothing speaks of them.
         drop(partial);
         assert_eq!(known("r"), (false, 0));

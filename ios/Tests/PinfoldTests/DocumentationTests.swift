@@ -57,6 +57,39 @@ struct DocumentationTests {
         show(response.text)
     }
 
+    func upload(client: PinnedClient, photo: URL) async throws {
+        let request = Request(.post, "https://api.example.com/v1/photos")
+        let form = RequestBody.multipart([
+            .text("caption", "Our cat"),
+            .file("photo", photo, contentType: "image/jpeg"),
+        ])
+        let response = try await client.send(request, body: form) { progress in
+            print(progress.done, progress.total ?? 0)
+        }
+        show(response.text)
+    }
+
+    func write(client: PinnedClient, lines: AsyncStream<Data>) async throws {
+        let request = Request(.post, "https://api.example.com/v1/log")
+        let response = try await client.send(request, body: .stream(lines))
+        show(response.text)
+    }
+
+    func download(client: PinnedClient, file: URL, digest: String) async throws {
+        let request = Request(.get, "https://cdn.example.com/maps/berlin.bin")
+        let response = try await client.download(request, to: file, sha256: digest) { progress in
+            print(progress.done, progress.total ?? 0)
+        }
+        if response.status >= 400 { show("no map: \(response.status)") }
+    }
+
+    func pull(client: PinnedClient) async throws {
+        let response = try await client.stream(Request(.get, "https://api.example.com/v1/log"))
+        for try await piece in response.body {
+            show("\(piece.count) bytes")
+        }
+    }
+
     func errors(client: PinnedClient) async throws {
         do {
             let response = try await client.get("https://api.example.com/v1/status")

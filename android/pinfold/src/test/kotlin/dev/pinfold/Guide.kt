@@ -3,10 +3,14 @@
 package dev.pinfold
 
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withContext
 import java.io.File
+import java.io.InputStream
 import java.security.cert.CertificateException
+import java.util.zip.GZIPOutputStream
 import kotlin.time.Duration.Companion.seconds
 
 /** The samples of `docs/kotlin`: that they compile is enough. [ReadmeTest] looks for each here. */
@@ -197,5 +201,49 @@ class Guide(
     ) {
         val told = runBlocking { client.explain(host, chain) }
         if (!told.isAllowed) throw CertificateException(told.error)
+    }
+
+    suspend fun upload(folder: File) {
+        client.post("https://api.example.com/v1/photos") {
+            multipart {
+                text("caption", "Our cat")
+                file("photo", File(folder, "cat.jpg"), contentType = "image/jpeg")
+            }
+            onUpload { progress -> show("$progress") }
+        }
+    }
+
+    suspend fun write(database: File) {
+        client.post("https://api.example.com/v1/backup") {
+            writtenBody(contentType = "application/gzip") { to ->
+                GZIPOutputStream(to).use { zipped -> database.inputStream().copyTo(zipped) }
+            }
+        }
+    }
+
+    suspend fun download(
+        folder: File,
+        digest: String,
+    ) {
+        val request = Request(Method.GET, "https://cdn.example.com/maps/berlin.bin")
+        val response =
+            client.download(request, File(folder, "berlin.bin"), sha256 = digest) { progress ->
+                show("$progress")
+            }
+        if (!response.isSuccessful) show("no map: ${response.status}")
+    }
+
+    suspend fun pull() {
+        client.stream(Request(Method.GET, "https://api.example.com/v1/log")) { response ->
+            response.body.flow().collect { piece -> show("${piece.size} bytes") }
+        }
+    }
+
+    private fun decode(stream: InputStream) = stream.readBytes()
+
+    suspend fun decoded() {
+        client.stream(Request(Method.GET, "https://api.example.com/v1/me.png")) { response ->
+            withContext(Dispatchers.IO) { decode(response.body.inputStream()) }
+        }
     }
 }
