@@ -192,3 +192,55 @@ fn redirects_lead_to_the_body_and_a_refused_certificate_to_none() {
     let error = other.stream(&get("/"), &CancelToken::new()).expect_err("another key");
     assert_eq!(error.code(), "pin_mismatch");
 }
+
+/// The resident memory of this process in bytes, by Linux's account.
+#[cfg(target_os = "linux")]
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") * 1_024
+}
+
+/// Zeros, so and so many.
+struct Zeros(u64);
+
+impl pinfold_core::client::BodySource for Zeros {
+    fn length(&self) -> Option<u64> {
+        Some(GIGABYTE)
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = buffer.len().min(usize::try_from(self.0).expect("64 bits"));
+        self.0 -= n as u64;
+        buffer[..n].fill(0);
+        Ok(n)
+    }
+}
+
+const GIGABYTE: u64 = 1 << 30;
+
+/// With the server in the same process, whose memory counts too.
+#[test]
+#[ignore = "two gigabytes: cargo test --release --test bodies -- --ignored --nocapture"]
+#[cfg(target_os = "linux")]
+fn a_gigabyte_each_way_needs_no_memory() {
+    let kit = kit();
+    let client = pinned_client(&kit);
+    let mut buffer = vec![0; 64 * 1_024];
+    let mut response = stream(&client, &get("/endless"));
+    response.body_mut().read_exact(&mut buffer).expect("it has no end");
+    let (before, begun) = (resident(), Instant::now());
+    let mut received = 0;
+    while received < GIGABYTE {
+        received += response.body_mut().pull(&mut buffer).expect("it has no end") as u64;
+    }
+    let (down, time) = (resident().saturating_sub(before), begun.elapsed());
+    drop(response);
+    let begun = Instant::now();
+    let request = Request::new(Method::Put, &url("/sink")).expect("a good URL");
+    let request = request.body_source(Zeros(GIGABYTE)).expect("PUT");
+    assert_eq!(client.send(&request).expect("pinned").status(), 200);
+    let up = resident().saturating_sub(before);
+    println!("down {time:?} +{} KiB, up {:?} +{} KiB", down >> 10, begun.elapsed(), up >> 10);
+    assert!(down < 16 << 20 && up < 16 << 20);
+}

@@ -71,6 +71,7 @@
 //! | `/gzip-bad`, `/gzip-cut` | not gzip; half of a gzip stream |
 //! | `/redirect-hang?to=URL` | a redirect with half of its body, then nothing |
 //! | `/delay?ms=N` | `ok`, N ms late |
+//! | `/sink` | `ok`; a body of a known length is not kept |
 //! | `/early-413` | the status 413 before the body is read, closes |
 //! | `/deaf-413` | the same, but reads no more and does not close |
 //! | `/unasked-408` | `ok`, and the status 408 when nobody has asked, closes |

@@ -31,7 +31,7 @@ fn route(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {
     let segments: Vec<&str> = request.path().split('/').skip(1).collect();
     let to = stream.get_mut();
     match segments[..] {
-        [""] => reply(request, to, &Response::new(200, "ok")),
+        ["" | "sink"] => reply(request, to, &Response::new(200, "ok")),
         ["echo"] => {
             let response = Response::json(200, &echo(request, to));
             reply(request, to, &response)
