@@ -15,7 +15,7 @@ use crate::der::PublicKey;
 
 /// Signatures that are looked at for one server, each once, whoever asks: for trust, for pins, for
 /// blocked keys, for a staple and for who is in the middle. An honest one has four at most.
-const MAX_SIGNATURES: usize = 100;
+const MAX_SIGNATURES: usize = 64;
 
 /// Counts and remembers, for one judgement.
 #[derive(Debug)]
