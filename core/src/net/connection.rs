@@ -180,7 +180,9 @@ impl Connection {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                 read => return read,
             }
-            self.session.read_tls(&mut self.socket)?;
+            // An alert that was read while something was sent is told here, though the connection
+            // is gone by now.
+            let read = self.session.read_tls(&mut self.socket);
             let taken_in = self.session.process_new_packets();
             // An alert, or the answer to a change of keys. Who does not take it says so by what can
             // be read.
@@ -188,6 +190,7 @@ impl Connection {
                 && self.session.write_tls(&mut self.socket).is_ok_and(|n| n > 0)
             {}
             taken_in.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+            read?;
         }
     }
 

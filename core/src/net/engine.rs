@@ -458,10 +458,38 @@ mod tests {
         Arc::new(Judge { pins, deny_unpinned: true, system, managed: None })
     }
 
+    /// A body before whose first byte the peer resets the connection.
+    struct Resetting {
+        peer: Option<TcpStream>,
+        watched: TcpStream,
+    }
+
+    impl Resetting {
+        fn reset(&mut self) {
+            let Some(peer) = self.peer.take() else { return };
+            set_socket_linger(&peer, Some(Duration::ZERO)).expect("a socket");
+            drop(peer);
+            let mut ended = [PollFd::new(&self.watched, PollFlags::empty())];
+            poll(&mut ended, None).expect("the reset comes");
+        }
+    }
+
+    impl Outgoing for Resetting {
+        fn length(&self) -> Option<u64> {
+            Some(100_000)
+        }
+
+        fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+            self.reset();
+            buffer.fill(b'x');
+            Ok(buffer.len())
+        }
+    }
+
     /// What becomes of a request to a server that, after its handshake, sends `answer` and resets
-    /// the connection before a byte of the request is there; the alert about a missing certificate
-    /// comes first where it `asks` for one.
-    fn after_reset(asks: bool, answer: &[u8]) -> Result<u16, Error> {
+    /// the connection before a byte of the request is there, or after its head and `in_body`; the
+    /// alert about a missing certificate comes first where it `asks` for one.
+    fn after_reset(asks: bool, answer: &[u8], in_body: bool) -> Result<u16, Error> {
         let key = rcgen::KeyPair::generate().expect("randomness");
         let names = vec![HOST.to_owned()];
         let own = rcgen::CertificateParams::new(names).expect("a name").self_signed(&key);
@@ -511,25 +539,28 @@ mod tests {
             tls.connect(stream, &origin, &terms, &context)
         });
         let connection = connection.unwrap_or_else(|_| panic!("it is pinned"));
-        set_socket_linger(&peer, Some(Duration::ZERO)).expect("a socket");
-        drop(peer);
-        let mut ended = [PollFd::new(&watched, PollFlags::empty())];
-        poll(&mut ended, None).expect("the reset comes");
-
+        let mut body = Resetting { peer: Some(peer), watched };
+        if !in_body {
+            body.reset();
+        }
         let pool = Arc::new(Pool::new(judge, clock, 1, false));
         connection.begin(&context);
         let lease = Lease { connection: Box::new(connection), buffers: Buffers::default(), pool };
         let head = http::Request::builder().uri(format!("https://{HOST}/"));
-        let answered = Engine::new("test").exchange(head, Payload::Nothing, lease, &context);
+        let payload = if in_body { Payload::Read(&mut body) } else { Payload::Nothing };
+        let answered = Engine::new("test").exchange(head, payload, lease, &context);
         answered.map(|(head, _)| head.status.as_u16())
     }
 
     #[test]
     fn what_lies_in_the_socket_is_read_after_a_write_that_fails() {
         let answer = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n";
-        assert_eq!(after_reset(false, answer), Ok(413));
-        let error = after_reset(true, b"").expect_err("it wants a certificate");
-        assert_eq!(error.code(), "tls_failed");
-        assert!(error.to_string().contains("CertificateRequired"), "{error}");
+        // A body is sent with an eye on what comes: an alert is read there already, and told later.
+        for in_body in [false, true] {
+            assert_eq!(after_reset(false, answer, in_body), Ok(413));
+            let error = after_reset(true, b"", in_body).expect_err("it wants a certificate");
+            assert_eq!(error.code(), "tls_failed", "{error}");
+            assert!(error.to_string().contains("CertificateRequired"), "{error}");
+        }
     }
 }
