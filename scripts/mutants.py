@@ -19,6 +19,9 @@ GROUPS = {
                 (["--test", "channel", "--test", "validators", "--test", "mirrors"], []),
                 (["--lib"], ["update::fleet"]),
                 (["--test", "updates"], [])]),
+    "net": (["core/src/clock.rs", "core/src/net/pool.rs"],
+            [(["--lib"], ["net::", "clock::"]),
+             (["--test", "connections", "--test", "generations", "--test", "updates"], [])]),
 }
 PATIENCE = 120  # seconds that tests may take before they count as those that hang
 

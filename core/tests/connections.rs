@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -11,7 +12,7 @@ use common::*;
 use pinfold_core::pin::{HostSpec, Mode, PinAt, PinSetSpec};
 use pinfold_core::verify::{TrustQuestion, TrustedPath};
 use pinfold_core::{
-    Clock, Error, Method, PinSet, PlatformTrust, Request, Roots, UntrustedReason,
+    CancelToken, Clock, Error, Method, PinSet, PlatformTrust, Request, Roots, UntrustedReason,
     format_rfc3339_utc,
 };
 use pinfold_testkit::{Event, Server, Testkit};
@@ -273,4 +274,45 @@ fn a_mode_that_changes_is_told_of_a_connection_that_stays() {
     let error = client.get(&url("/")).expect_err("enforced");
     assert!(matches!(error, Error::PinMismatch(_)), "{error}");
     assert_eq!(requests(kit.server("backend")), 1);
+}
+
+#[test]
+fn as_many_idle_connections_are_kept_as_the_client_may_keep() {
+    let kit = kit();
+    let server = kit.server("backend");
+    let client = builder(&kit, pinned(&kit, "backend"), "backend").max_idle_connections(1);
+    let client = client.build().expect("good settings");
+    for _ in 0..2 {
+        client.get(&url("/")).expect("pinned");
+    }
+    assert_eq!(connections(server), 1, "it was kept");
+    let held = Request::new(Method::Get, &url("/bytes/10")).expect("a good URL");
+    let held = client.stream(&held, &CancelToken::new()).expect("pinned");
+    client.get(&url("/")).expect("pinned");
+    assert_eq!(connections(server), 2, "the first is in use");
+    io::copy(&mut held.into_body(), &mut io::sink()).expect("its body");
+    let closed = |events: &[Event]| events.iter().any(|e| matches!(e, Event::Closed { .. }));
+    server.wait_for(closed, PATIENCE).expect("one too many");
+    client.get(&url("/")).expect("pinned");
+    assert_eq!(connections(server), 2, "the other one was kept");
+}
+
+#[test]
+fn every_request_in_flight_ends_with_its_pin_where_the_client_wants_it() {
+    let kit = kit();
+    let server = kit.server("backend");
+    let client = builder(&kit, pinned(&kit, "backend"), "backend").abort_withdrawn(true);
+    let client = client.build().expect("good settings");
+    thread::scope(|scope| {
+        let calls = [(); 3].map(|()| scope.spawn(|| client.get(&url("/hang"))));
+        let are_there = |events: &[Event]| {
+            events.iter().filter(|e| matches!(e, Event::Request { .. })).count() == calls.len()
+        };
+        server.wait_for(are_there, PATIENCE).expect("all of them");
+        client.replace_pins(pinned(&kit, "rotated")).expect("open");
+        for call in calls {
+            let error = call.join().expect("no panic").expect_err("its pin is withdrawn");
+            assert_eq!(error.code(), "pin_mismatch");
+        }
+    });
 }

@@ -380,4 +380,19 @@ mod interleavings {
             assert!(registered.is_err() || connection.handle().withdrawn().is_some());
         });
     }
+
+    #[test]
+    fn one_that_is_made_meanwhile_serves_its_call_where_calls_do_not_end() {
+        in_every_order(|| {
+            let pool = pool(false);
+            let (connection, _peer) = connection(&pool);
+            let replacing = thread::spawn({
+                let (pool, judge) = (pool.clone(), judge(false));
+                move || pool.replace(judge)
+            });
+            let registered = pool.register(&connection);
+            replacing.join().expect("no panic");
+            assert!(registered.is_ok() && connection.handle().withdrawn().is_none());
+        });
+    }
 }
