@@ -316,3 +316,14 @@ fn every_request_in_flight_ends_with_its_pin_where_the_client_wants_it() {
         }
     });
 }
+
+#[test]
+fn a_client_that_is_closed_closes_its_idle_connections() {
+    let kit = kit();
+    let client = client(&kit, pinned(&kit, "backend"), "backend");
+    client.get(&url("/")).expect("pinned");
+    client.close();
+    // A clone would keep what is not closed.
+    let _clone = client.clone();
+    wait_closed(kit.server("backend"), 1);
+}
