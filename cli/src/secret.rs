@@ -229,7 +229,9 @@ fn is_private_der(bytes: &[u8]) -> bool {
     match inside {
         // The algorithm, and behind it the key; in a certificate it would be the issuer.
         [2, 1, 0 | 1, 0x30, n, rest @ ..] if *n <= 0x7f => {
-            rest.first() == Some(&6) && rest.get(usize::from(*n)).is_none_or(|tag| *tag == 4)
+            rest.first() == Some(&6)
+                && !is_field_type(rest)
+                && rest.get(usize::from(*n)).is_none_or(|tag| *tag == 4)
         }
         [2, 1, 0 | 1, 0x30, 0x81, n, rest @ ..] => {
             rest.first() == Some(&6) && rest.get(usize::from(*n)).is_none_or(|tag| *tag == 4)
@@ -251,6 +253,12 @@ fn is_private_der(bytes: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether an OID is of a field, as where a public key has the parameters of its curve written out
+/// (RFC 3279 §2.3.5): those begin with a version as well.
+fn is_field_type(oid: &[u8]) -> bool {
+    oid.starts_with(&[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 1])
 }
 
 /// Whether some DER begins like a PFX (RFC 7292 §4): version 3, and contents of PKCS#7.
@@ -291,6 +299,21 @@ mod tests {
         files.push(b"the private key stays in the vault\n".to_vec());
         files.push(br#"{"schema":1,"note":"private key in the HSM","hosts":[]}"#.to_vec());
         files.push(Vec::new());
+        // The parameters of P-256 written out, wherever a certificate has them.
+        let parameters = [
+            &[0x30, 0x81, 0xf7, 2, 1, 1, 0x30, 0x2c, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 1, 1][..],
+            &[2, 0x21, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[0xff; 12],
+            &[0x30, 0x5b, 4, 0x20],
+            &[0xff; 64],
+        ];
+        for before in 0..3 {
+            let der = [&vec![2; before][..], &parameters.concat()].concat();
+            let base64 = BASE64.encode(&der);
+            files.push(format!("-----BEGIN CERTIFICATE-----\n{base64}\n").into_bytes());
+            files.push(BASE64_URL.encode(&der).into_bytes());
+            files.extend([der, base64.into_bytes()]);
+        }
         for file in files {
             assert_eq!(find(&file), None, "{:?}", String::from_utf8_lossy(&file));
         }
