@@ -67,8 +67,8 @@ public final class ResponseBody: AsyncSequence, Sendable {
     ///   `CancellationError`.
     public func read(max: Int = 64 * 1024) async throws -> Data? {
         precondition((1...Crossing.maxBytes).contains(max), "a piece has at least one byte")
+        if Task.isCancelled { call.cancel() }
         do {
-            try Task.checkCancellation()
             let piece = try await withTaskCancellationHandler {
                 try await call.read(max: UInt32(max))
             } onCancel: {
