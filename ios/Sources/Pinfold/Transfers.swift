@@ -23,7 +23,8 @@ extension PinnedClient {
                 try call.prepare(body)
                 return try await call.watched(onUpload, TransferProgress.sent) {
                     try await call.writing(body) {
-                        Response(try await self.client.execute(head: head, body: Data(), call: call))
+                        Response(
+                            try await self.client.execute(head: head, body: Data(), call: call))
                     }
                 }
             }

@@ -159,7 +159,14 @@ public class PinnedClient private constructor(
         val left = if (CallThreads.tryReserve()) request.timeout else reserve(request)
         return suspendCancellableCoroutine { continuation ->
             continuation.invokeOnCancellation { call.cancel() }
-            call.enqueue(continuation, isOver = { false }) { work(left.takeIf { request.timeout != null }) }
+            call.enqueue(continuation, isOver = { false }) {
+                work(
+                    left.takeIf {
+                        request.timeout !=
+                            null
+                    },
+                )
+            }
         }
     }
 

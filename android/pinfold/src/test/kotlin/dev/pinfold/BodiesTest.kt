@@ -74,7 +74,12 @@ class BodiesTest {
             lateinit var body: ResponseBody
             client.stream(get("/endless?left")) {
                 body = it.body
-                assertTrue(it.body.flow().first().isNotEmpty())
+                assertTrue(
+                    it.body
+                        .flow()
+                        .first()
+                        .isNotEmpty(),
+                )
             }
             Testkit.awaitClosed("backend", Testkit.awaitRequest("/endless?left"))
             assertThrows<PinfoldException.Cancelled> { body.read(ByteArray(1)) }
@@ -124,7 +129,11 @@ class BodiesTest {
             }
             val token = CancelToken()
             for (end in listOf<(StreamingResponse) -> Unit>({ token.cancel() }, { it.close() })) {
-                val response = client.streamBlocking(get("/hang-body"), token.takeIf { !it.isCancelled })
+                val response =
+                    client.streamBlocking(
+                        get("/hang-body"),
+                        token.takeIf { !it.isCancelled },
+                    )
                 val reading =
                     CompletableFuture.supplyAsync(
                         { response.body.inputStream().readBytes() },
@@ -146,7 +155,11 @@ class BodiesTest {
         val bodies =
             listOf<RequestBuilder.() -> Unit>(
                 { body(file, "text/plain") },
-                { writtenBody(length = sent.size.toLong()) { to -> file.inputStream().copyTo(to) } },
+                {
+                    writtenBody(
+                        length = sent.size.toLong(),
+                    ) { to -> file.inputStream().copyTo(to) }
+                },
                 { writtenBody { to -> sent.forEach { to.write(it.toInt()) } } },
                 { body(sent.toList().chunked(1_000) { it.toByteArray() }.asFlow()) },
             )
@@ -196,7 +209,10 @@ class BodiesTest {
     @Test
     suspend fun `what a writer throws is the cause, and the server sees no whole body`() {
         Testkit.client().use { client ->
-            for (thrown in listOf(FileNotFoundException("secret"), IllegalStateException("secret"))) {
+            for (thrown in listOf(
+                FileNotFoundException("secret"),
+                IllegalStateException("secret"),
+            )) {
                 val request =
                     Request(Method.POST, Testkit.url("/?thrown")) {
                         writtenBody { to ->
