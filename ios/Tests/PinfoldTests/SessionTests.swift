@@ -289,6 +289,8 @@ struct SessionTests {
         #expect(await decisions.answer(host: Testkit.host, isProxy: false, chain: path) == .use)
         #expect(updater.pins.version == 2)
         let other = try kit.chain("interceptor", "other_root")
+        // That look asks its second URL, too.
+        _ = try await kit.wait("rsa", for: "request", count: 2)
         let before = try await kit.fetches()
         try await kit.sign(3, "interceptor")
         #expect(await decisions.answer(host: Testkit.host, isProxy: false, chain: other) == .refuse)
