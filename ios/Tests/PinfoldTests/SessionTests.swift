@@ -25,7 +25,9 @@ struct SessionTests {
             try policies.isEmpty
             ? kit.client("backend", configure: configure)
             : kit.client("backend", policies[0], configure: configure)
-        return SessionDecisions(client)
+        // Its own clock: on a busy machine a cause may be older than its half minute.
+        let start = Date()
+        return SessionDecisions(client, now: { start })
     }
 
     func cancelled(_ url: String?, _ code: URLError.Code = .cancelled) -> URLError {
