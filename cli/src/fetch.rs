@@ -9,12 +9,12 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use pinfold_core::pin::Outcome;
 use pinfold_core::update::{PinSetUpdater, UpdateEvent};
-use pinfold_core::{Client, ClientBuilder, Error, Method, PinSet, Request, Response, Roots};
+use pinfold_core::{Client, ClientBuilder, Error, Method, Request, Response, Roots};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::file::File;
-use crate::{input, output, terminal};
+use crate::{input, output, pinset_file, terminal};
 
 /// Send a pinned HTTPS request.
 ///
@@ -91,7 +91,7 @@ fn settings(arguments: &Arguments) -> Result<ClientBuilder, Failure> {
     let roots = input::roots(&arguments.roots)?;
     let builder = match (&arguments.pins, &arguments.embedded) {
         (_, Some(file)) => Client::builder_with(&updater(arguments, file, roots.clone())?),
-        (Some(file), None) => Client::builder(PinSet::parse(File::read(file)?.bytes())?),
+        (Some(file), None) => Client::builder(pinset_file::read(file, None)?.in_force()),
         (None, None) => return Err(Failure::input("--pins", "missing")),
     };
     let timeout = Duration::try_from_secs_f64(arguments.timeout)

@@ -42,19 +42,22 @@ pub(crate) enum Around {
 
 /// Reads a pin set in any form, with the members that there are and no others.
 pub(crate) fn read(path: &str, root: Option<&Root>) -> Result<PinSetFile, Failure> {
-    let file = File::read(path)?;
-    let value = file.json()?;
-    match document::shape_of(&value) {
+    of(&File::read(path)?, root)
+}
+
+fn of(file: &File, root: Option<&Root>) -> Result<PinSetFile, Failure> {
+    let path = file.path();
+    match document::shape_of(&file.json()?) {
         Some(Shape::Bundle) => {
             let bytes = file.bytes().len();
-            let bundle = document::bundle(&file)?;
+            let bundle = document::bundle(file)?;
             let own = last_root(&bundle);
             let pinset = bundle.pinset.clone();
             let around = Around::Bundle { bundle, bytes };
             PinSetFile::signed(path, &pinset, root.or(own.as_ref()), around)
         }
         Some(Shape::Embedded) => {
-            let embedded = document::embedded(&file)?;
+            let embedded = document::embedded(file)?;
             let own = Root::parse(&embedded.root.payload);
             let own = own.map_err(|e| Failure::rejected(path, e))?;
             let pinset = embedded.pinset.clone();
@@ -62,7 +65,7 @@ pub(crate) fn read(path: &str, root: Option<&Root>) -> Result<PinSetFile, Failur
             PinSetFile::signed(path, &pinset, Some(root.unwrap_or(&own)), around)
         }
         Some(Shape::Envelope) => {
-            let envelope = document::of_file(&file, Some(Kind::Pinset))?.envelope;
+            let envelope = document::of_file(file, Some(Kind::Pinset))?.envelope;
             PinSetFile::signed(path, &envelope, root, Around::Envelope(envelope.clone()))
         }
         Some(Shape::Root) => Err(file.wrong("a root where a pin set belongs")),
@@ -87,7 +90,7 @@ pub(crate) fn read_published(path: &str) -> Result<PinSetFile, Failure> {
             document::warn_unknown(path, "", Kind::Pinset, &envelope);
             PinSetFile::signed(path, &envelope, None, Around::Nothing)
         }
-        _ => read(path, None),
+        _ => of(&file, None),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{A, B, C, CERT, D, Desk};
+use super::{A, B, C, CERT, D, Desk, words};
 
 /// A signed pin set with one of everything.
 fn everything() -> Value {
@@ -284,6 +284,16 @@ fn an_entry_that_goes_leaves_its_host_to_the_one_above() {
     let alone = with(&[entry("api.example.com", "off", false)]);
     let (code, kinds) = kinds(&desk, &off, &alone);
     assert_eq!((code, kinds), (0, vec!["changes subdomains".to_owned()]));
+}
+
+#[test]
+fn the_old_one_may_come_from_a_pipe() {
+    let desk = Desk::new("piped");
+    desk.write("new.json", everything().to_string());
+    let mut command = desk.command(&["diff", "-", "new.json"]);
+    let piped = std::fs::File::open(desk.dir.join("new.json")).expect("a file");
+    let output = command.stdin(piped).output().expect("the binary");
+    assert_eq!(words(&output), "nothing changes for clients\n");
 }
 
 #[test]

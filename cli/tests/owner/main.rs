@@ -51,10 +51,14 @@ impl Desk {
         serde_json::from_str(&self.text(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pinfold"));
         command.args(arguments).current_dir(&self.dir).stdin(Stdio::null());
-        command.output().expect("the binary")
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary")
     }
 
     /// Must end with this code; what it printed on standard output.
