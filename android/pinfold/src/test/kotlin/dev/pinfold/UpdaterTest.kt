@@ -50,7 +50,7 @@ class UpdaterTest {
             val after = updater.status()
             assertEquals(4, after.order.pinset)
             assertTrue(after.checked!! in begun..Clock.System.now(), "${after.checked}")
-            assertTrue(after.nextDue in 19.hours..29.hours, "${after.nextDue}")
+            assertTrue(after.nextDue in 17.hours..24.hours, "${after.nextDue}")
             assertNull(updater.refreshIfDue())
             assertEquals(2, app.fetches())
         }
