@@ -69,6 +69,9 @@ struct Kept {
     taken: usize,
 }
 
+/// A [`Reply`] as it crosses, and the body behind it.
+type Answer = (Vec<u8>, Vec<u8>);
+
 pub(crate) fn register(client: Client) -> u64 {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
     let mut clients = CLIENTS.write().unwrap_or_else(PoisonError::into_inner);
@@ -128,18 +131,8 @@ pub unsafe extern "C" fn pinfold_call_execute(
     output: *mut u8,
     output_len: u32,
 ) -> i64 {
-    if input.is_null() || output.is_null() {
-        return 0;
-    }
-    // SAFETY: the caller promises both ranges; they are not null.
-    let (input, output) = unsafe {
-        (
-            std::slice::from_raw_parts(input, input_len as usize),
-            std::slice::from_raw_parts_mut(output, output_len as usize),
-        )
-    };
-    let answer = guarded(|| exchange(client, call, input));
-    reply(call, answer.unwrap_or_else(failed), output)
+    // SAFETY: the caller promises both ranges.
+    unsafe { answer(exchange, client, call, (input, input_len), (output, output_len)) }
 }
 
 /// Does as [`pinfold_call_execute`], but the body is left to [`pinfold_call_read`].
@@ -155,18 +148,8 @@ pub unsafe extern "C" fn pinfold_call_open(
     output: *mut u8,
     output_len: u32,
 ) -> i64 {
-    if input.is_null() || output.is_null() {
-        return 0;
-    }
-    // SAFETY: the caller promises both ranges; they are not null.
-    let (input, output) = unsafe {
-        (
-            std::slice::from_raw_parts(input, input_len as usize),
-            std::slice::from_raw_parts_mut(output, output_len as usize),
-        )
-    };
-    let answer = guarded(|| open(client, call, input));
-    reply(call, answer.unwrap_or_else(failed), output)
+    // SAFETY: the caller promises both ranges.
+    unsafe { answer(open, client, call, (input, input_len), (output, output_len)) }
 }
 
 /// Downloads a file: `input` is a [`DownloadTarget`] before the request. Answers as
@@ -183,6 +166,21 @@ pub unsafe extern "C" fn pinfold_call_download(
     output: *mut u8,
     output_len: u32,
 ) -> i64 {
+    // SAFETY: the caller promises both ranges.
+    unsafe { answer(fetch, client, call, (input, input_len), (output, output_len)) }
+}
+
+/// Has `work` answer what is in `input`.
+///
+/// # Safety
+/// As for [`pinfold_call_execute`].
+unsafe fn answer(
+    work: fn(u64, u64, &[u8]) -> Result<Answer, Error>,
+    client: u64,
+    call: u64,
+    (input, input_len): (*const u8, u32),
+    (output, output_len): (*mut u8, u32),
+) -> i64 {
     if input.is_null() || output.is_null() {
         return 0;
     }
@@ -193,7 +191,7 @@ pub unsafe extern "C" fn pinfold_call_download(
             std::slice::from_raw_parts_mut(output, output_len as usize),
         )
     };
-    let answer = guarded(|| fetch(client, call, input));
+    let answer = guarded(|| work(client, call, input));
     reply(call, answer.unwrap_or_else(failed), output)
 }
 
@@ -293,7 +291,7 @@ pub unsafe extern "C" fn pinfold_call_progress(call: u64, output: *mut u8, outpu
 }
 
 /// Copies a reply and its body to `output`, or keeps what does not fit.
-fn reply(call: u64, (reply, body): (Vec<u8>, Vec<u8>), output: &mut [u8]) -> i64 {
+fn reply(call: u64, (reply, body): Answer, output: &mut [u8]) -> i64 {
     match output.get_mut(..reply.len() + body.len()) {
         Some(output) => {
             let (head, rest) = output.split_at_mut(reply.len());
@@ -350,14 +348,14 @@ impl Kept {
 }
 
 /// A whole exchange: the reply as UniFFI writes it, and its body.
-fn exchange(client: u64, call: u64, input: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
+fn exchange(client: u64, call: u64, input: &[u8]) -> Result<Answer, Error> {
     let (client, cancel) = found(client, call)?;
     let request = read_request(input, call)?;
     client.send_cancellable(&request, &cancel).map(|response| responded(parts(response)))
 }
 
 /// The head of a response.
-fn open(client: u64, call: u64, input: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
+fn open(client: u64, call: u64, input: &[u8]) -> Result<Answer, Error> {
     let (client, cancel) = found(client, call)?;
     let transfer = make_transfer(call).ok_or_else(ended)?;
     let request = read_request(input, call)?;
@@ -367,7 +365,7 @@ fn open(client: u64, call: u64, input: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Erro
     Ok((reply, Vec::new()))
 }
 
-fn fetch(client: u64, call: u64, mut input: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
+fn fetch(client: u64, call: u64, mut input: &[u8]) -> Result<Answer, Error> {
     let (client, cancel) = found(client, call)?;
     let transfer = make_transfer(call).ok_or_else(ended)?;
     let target = decoded::<DownloadTarget>(&mut input)?;
@@ -375,7 +373,7 @@ fn fetch(client: u64, call: u64, mut input: &[u8]) -> Result<(Vec<u8>, Vec<u8>),
     download(&client, request, target, &transfer, &cancel).map(responded)
 }
 
-fn responded((head, body): (ResponseHead, Vec<u8>)) -> (Vec<u8>, Vec<u8>) {
+fn responded((head, body): (ResponseHead, Vec<u8>)) -> Answer {
     let mut reply = Vec::with_capacity(1_024);
     let body_size = body.len() as u64;
     <Reply as Lower<UniFfiTag>>::write(Reply::Response { head, body_size }, &mut reply);
@@ -456,7 +454,7 @@ fn claims_fit(input: &[u8]) -> bool {
     headers.is_some_and(|(count, rest)| count <= rest.len() / HEADER)
 }
 
-fn failed(error: Error) -> (Vec<u8>, Vec<u8>) {
+fn failed(error: Error) -> Answer {
     let mut reply = Vec::with_capacity(512);
     <Reply as Lower<UniFfiTag>>::write(Reply::Failed { failure: error.into() }, &mut reply);
     (reply, Vec::new())

@@ -32,7 +32,7 @@ Examples:
 pub(crate) struct Arguments {
     /// The URL; https only
     url: String,
-    /// The pin set, JSON
+    /// The pin set in any form: a static one, a payload, an envelope, a bundle or an embedded file
     #[arg(long, value_name = "FILE", required_unless_present = "embedded")]
     pins: Option<String>,
     /// Instead, what an app is built with (`pinfold embed`): the pin set is kept up to date as the

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use pinfold_testkit::Testkit;
+use pinfold_testkit::{Owner, Testkit};
 use serde_json::{Value, json};
 
 const URL: &str = "https://api.example.test/echo";
@@ -205,6 +205,24 @@ fn a_pinned_request_prints_the_body_and_says_what_matched() {
     let output = kit.fetch("backend", &pins, &["https://api.example.test/bytes/1000", "-o", &file]);
     assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
     assert_eq!(std::fs::read(file).expect("written").len(), 1_000);
+}
+
+#[test]
+fn a_request_takes_a_pin_set_in_every_form() {
+    let kit = Kit::new("forms");
+    let owner = kit.testkit.owner();
+    let payload = Owner::payload(kit.testkit.pki(), 1, &["backend"]);
+    for (name, pins) in [
+        ("payload.json", payload.to_string().into_bytes()),
+        ("bundle.json", owner.bundle(&payload)),
+        ("embedded.json", owner.embedded(&payload).to_string().into_bytes()),
+    ] {
+        let pins = kit.write(name, pins);
+        let output = kit.fetch("backend", &pins, &[URL]);
+        assert!(output.status.success(), "{name}: {output:?}");
+        let output = kit.fetch("rotated", &pins, &[URL]);
+        assert_eq!(output.status.code(), Some(10), "{name}: {output:?}");
+    }
 }
 
 #[test]
