@@ -13,7 +13,9 @@ use super::request::{Method, Request};
 use super::response::Response;
 use super::upload::{Body, Sending};
 use crate::error::Error;
-use crate::net::{BodyReader, CallContext, Connections, Leased, Limits, Payload, Watch};
+use crate::net::{
+    BodyReader, CallContext, Connections, Key, Leased, Limits, Payload, SessionId, Watch,
+};
 
 /// Whether a request that failed may be sent once more.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,11 +42,13 @@ pub(super) fn limits(settings: &Settings, request: &Request) -> Limits {
 /// The response with its body still to come, and whether the request may be sent once more.
 pub(super) fn exchange(
     connections: &Connections,
+    session: SessionId,
     request: &Request,
     context: &Arc<CallContext>,
     is_pulled: bool,
 ) -> (Result<Response<Incoming>, Error>, Retry) {
-    let leased = match connections.lease(request.target.origin(), context) {
+    let key = Key { origin: request.target.origin().clone(), session };
+    let leased = match connections.lease(&key, context) {
         Ok(leased) => leased,
         Err(error) if connections.judge().is_by_pin_set(&error, request.target.host()) => {
             return (Err(error), Retry::UnderOtherPins);

@@ -43,7 +43,7 @@ pub use upload::{BodySource, Progress};
 
 use crate::cancel::CancelToken;
 use crate::error::Error;
-use crate::net::{CallContext, Connections, Limits, Setup};
+use crate::net::{CallContext, Connections, Limits, SessionId, Setup};
 use crate::patience::{Impatience, Patience};
 use crate::pin::{HostName, Outcome, PinSet};
 use crate::verify::{Explanation, Judge, SystemTrust};
@@ -288,8 +288,13 @@ impl Client {
                 return Err(Error::HostNotPinned { host: host.to_string() });
             }
             let context = context();
-            let (result, retry) =
-                exchange::exchange(&self.0.connections, request, &context, is_pulled);
+            let (result, retry) = exchange::exchange(
+                &self.0.connections,
+                SessionId::default(),
+                request,
+                &context,
+                is_pulled,
+            );
             // A pooled connection that the server closed just then: nobody has seen an answer, and
             // asking again changes nothing (RFC 9112 §9.3.1), where all of it can be asked again.
             if retry == Retry::IfIdempotent && !retried && request.method.is_idempotent() {

@@ -8,7 +8,7 @@ use rustls::ClientConnection;
 
 use super::buffers::Input;
 use super::context::CallContext;
-use super::origin::Origin;
+use super::origin::{Key, Origin};
 use super::wire::{Closer, Socket, Unasked, is_timeout};
 use crate::cancel::Wake;
 use crate::error::{CertificateFacts, Error};
@@ -17,7 +17,7 @@ use crate::verify::Judged;
 
 /// A connection in use or in the pool.
 pub(super) struct Connection {
-    origin: Origin,
+    key: Key,
     session: ClientConnection,
     socket: Socket,
     handle: Arc<Handle>,
@@ -47,7 +47,7 @@ pub(super) struct Handle {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Connection({}:{})", self.origin.host(), self.origin.port())
+        write!(f, "Connection({}:{})", self.key.host(), self.key.origin.port())
     }
 }
 
@@ -79,7 +79,7 @@ impl Handle {
 
 impl Connection {
     pub(super) fn new(
-        origin: Origin,
+        key: Key,
         session: ClientConnection,
         socket: Socket,
         closer: Arc<Closer>,
@@ -88,11 +88,16 @@ impl Connection {
     ) -> Self {
         let handle =
             Handle { closer, judged: Mutex::new(judged.clone()), withdrawn: OnceLock::new() };
-        Self { origin, session, socket, handle: Arc::new(handle), judged, stamp, used: false }
+        Self { key, session, socket, handle: Arc::new(handle), judged, stamp, used: false }
+    }
+
+    /// Whom it serves.
+    pub(super) fn key(&self) -> &Key {
+        &self.key
     }
 
     pub(super) fn origin(&self) -> &Origin {
-        &self.origin
+        &self.key.origin
     }
 
     pub(super) fn handle(&self) -> &Arc<Handle> {
@@ -196,7 +201,7 @@ impl Connection {
 
     /// What an I/O error on it means.
     pub(super) fn failure(&self, e: io::Error, context: &CallContext) -> Error {
-        let host = self.origin.host().to_string();
+        let host = self.key.host().to_string();
         if is_timeout(&e) {
             return context.not_read(&host);
         }

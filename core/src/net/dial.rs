@@ -10,7 +10,7 @@ use super::context::CallContext;
 use super::eyeballs::{self, Candidates};
 use super::lookup::{self, LOOKUPS};
 use super::online::or_offline;
-use super::origin::Origin;
+use super::origin::{Key, Origin};
 use super::routes::{FailedRoutes, Route};
 use super::tls::{Fault, Terms, Tls};
 use crate::clock::Clock;
@@ -44,21 +44,21 @@ impl Dialer {
         self.failed.forget_all();
     }
 
-    /// A connection to `origin` whose certificate `judge` accepts.
+    /// A connection for `key` whose certificate `judge` accepts.
     ///
     /// After TCP has succeeded, whatever fails but the certificate is the address' fault, and the
     /// next one has its turn. As long as others wait, one may take a third of the time left.
     pub(super) fn dial(
         &self,
-        origin: &Origin,
+        key: &Key,
         judge: &Arc<Judge>,
         stamp: Stamp,
         context: &CallContext,
     ) -> Result<Connection, Error> {
-        let host = origin.host().as_str();
+        let host = key.host().as_str();
         let deadline = context.connect_deadline();
         let patience = Patience { deadline, cancel: context.cancel() };
-        let mut candidates = self.candidates(origin, patience, context)?;
+        let mut candidates = self.candidates(&key.origin, patience, context)?;
         loop {
             let (stream, address) = match eyeballs::race(&mut candidates, patience) {
                 Ok(connected) => connected,
@@ -79,7 +79,7 @@ impl Dialer {
                 false => deadline.map(a_third),
             };
             let terms = Terms { judge, stamp, deadline: share };
-            let (error, reason) = match self.tls.connect(stream, origin, &terms, context) {
+            let (error, reason) = match self.tls.connect(stream, key, &terms, context) {
                 Ok(connection) => {
                     self.note(&candidates.failed);
                     self.failed.forget(Route::Direct(address));
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::cancel::CancelToken;
     use crate::clock::SystemClock;
-    use crate::net::Limits;
+    use crate::net::{Limits, SessionId};
     use crate::pin::{HostName, PinSet};
     use crate::verify::{Roots, SystemTrust};
 
@@ -219,8 +219,9 @@ mod tests {
         let deadline = Instant::now().checked_add(total);
         let limits = Limits { connect, read: None, total, deadline };
         let origin = Origin::new(HostName::parse(HOST).expect("a name"), 443);
+        let key = Key { origin, session: SessionId::default() };
         let context = CallContext::new(CancelToken::new(), limits);
-        dialer.dial(&origin, judge, Stamp::default(), &context)
+        dialer.dial(&key, judge, Stamp::default(), &context)
     }
 
     fn accepted(server: &Server) -> usize {

@@ -438,7 +438,7 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::net::connection::Stamp;
     use crate::net::tls::{Terms, Tls};
-    use crate::net::{Limits, Origin};
+    use crate::net::{Key, Limits, Origin, SessionId};
     use crate::pin::{HostName, PinSet};
     use crate::verify::{CertificateIdentity, Judge, Roots, SystemTrust};
 
@@ -522,6 +522,7 @@ mod tests {
         let context = Arc::new(CallContext::new(CancelToken::new(), limits));
         let tls = Tls::new(clock.clone(), false).expect("TLS");
         let origin = Origin::new(HostName::parse(HOST).expect("a name"), 443);
+        let key = Key { origin, session: SessionId::default() };
         let terms = Terms { judge: &judge, stamp: Stamp::default(), deadline };
         let connection = thread::scope(|scope| {
             scope.spawn(|| {
@@ -536,7 +537,7 @@ mod tests {
                     }
                 }
             });
-            tls.connect(stream, &origin, &terms, &context)
+            tls.connect(stream, &key, &terms, &context)
         });
         let connection = connection.unwrap_or_else(|_| panic!("it is pinned"));
         let mut body = Resetting { peer: Some(peer), watched };

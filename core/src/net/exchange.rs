@@ -8,7 +8,7 @@ use super::connection::{Connection, Handle};
 use super::context::CallContext;
 use super::dial::{ConnectTo, Dialer};
 use super::engine::{BodyReader, Engine, Lease, Payload};
-use super::origin::Origin;
+use super::origin::Key;
 use super::pool::Pool;
 use crate::clock::Clock;
 use crate::error::{CertificateFacts, Error};
@@ -74,19 +74,15 @@ impl Connections {
         self.pool.close();
     }
 
-    /// Connects to `origin`, or takes a connection that is there.
+    /// Connects to `key`'s origin, or takes a connection that is there.
     ///
     /// # Errors
     /// Why there is none; nothing of the request has been sent.
-    pub(crate) fn lease(
-        &self,
-        origin: &Origin,
-        context: &CallContext,
-    ) -> Result<Leased<'_>, Error> {
-        let (pooled, buffers) = self.pool.take(origin);
+    pub(crate) fn lease(&self, key: &Key, context: &CallContext) -> Result<Leased<'_>, Error> {
+        let (pooled, buffers) = self.pool.take(key);
         let connection = match pooled {
             Some(connection) => connection,
-            None => Box::new(self.dial(origin, context)?),
+            None => Box::new(self.dial(key, context)?),
         };
         connection.begin(context);
         let buffers = buffers.unwrap_or_default();
@@ -94,9 +90,9 @@ impl Connections {
         Ok(Leased { engine: &self.engine, lease })
     }
 
-    fn dial(&self, origin: &Origin, context: &CallContext) -> Result<Connection, Error> {
+    fn dial(&self, key: &Key, context: &CallContext) -> Result<Connection, Error> {
         let (judge, stamp) = self.pool.terms();
-        let connection = self.dialer.dial(origin, &judge, stamp, context)?;
+        let connection = self.dialer.dial(key, &judge, stamp, context)?;
         match self.pool.register(&connection) {
             Ok(()) => Ok(connection),
             Err(facts) => Err(Error::PinMismatch(facts)),

@@ -20,4 +20,4 @@ pub(crate) use context::{CallContext, Limits};
 pub(crate) use dial::ConnectTo;
 pub(crate) use engine::{BodyReader, Outgoing, Payload, failure};
 pub(crate) use exchange::{Connections, Leased, Setup, Watch};
-pub(crate) use origin::Origin;
+pub(crate) use origin::{Key, Origin, SessionId};

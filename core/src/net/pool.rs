@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::buffers::Buffers;
 use super::connection::{Connection, Handle, Stamp};
-use super::origin::Origin;
+use super::origin::Key;
 use crate::clock::Clock;
 use crate::error::CertificateFacts;
 use crate::sync::{Mutex, MutexGuard};
@@ -82,14 +82,14 @@ impl Pool {
         (state.judge.clone(), state.now)
     }
 
-    /// An idle connection to `origin` that may be used now, with buffers where some are spare.
-    pub(super) fn take(&self, origin: &Origin) -> (Option<Box<Connection>>, Option<Buffers>) {
+    /// An idle connection for `key` that may be used now, with buffers where some are spare.
+    pub(super) fn take(&self, key: &Key) -> (Option<Box<Connection>>, Option<Buffers>) {
         let (wall, boot) = (self.clock.wall(), self.clock.boot());
         let mut buffers = None;
         loop {
             let mut state = self.lock();
             let old = state.too_old(boot);
-            let found = state.idle.iter().rposition(|idle| idle.connection.origin() == origin);
+            let found = state.idle.iter().rposition(|idle| idle.connection.key() == key);
             let found = found.and_then(|i| state.idle.remove(i));
             if buffers.is_none() {
                 buffers = state.spare.pop();
@@ -244,6 +244,7 @@ mod interleavings {
     use super::*;
     use crate::clock::SystemClock;
     use crate::net::wire::{Closer, Socket};
+    use crate::net::{Origin, SessionId};
     use crate::pin::{HostName, PinSet};
     use crate::sync::in_every_order;
     use crate::verify::{CertificateIdentity, Roots, SystemTrust};
@@ -292,8 +293,9 @@ mod interleavings {
         Arc::new(Judge { pins, deny_unpinned: true, system, managed: None })
     }
 
-    fn origin() -> Origin {
-        Origin::new(HostName::parse(HOST).expect("a name"), 443)
+    fn key() -> Key {
+        let origin = Origin::new(HostName::parse(HOST).expect("a name"), 443);
+        Key { origin, session: SessionId::default() }
     }
 
     fn pool(abort_withdrawn: bool) -> Arc<Pool> {
@@ -311,12 +313,12 @@ mod interleavings {
         let stream = Arc::new(stream);
         let (socket, closer) = (Socket::new(stream.clone()), Arc::new(Closer::new(stream)));
         let session = session.expect("good settings");
-        let connection = Connection::new(origin(), session, socket, closer, judged, stamp);
+        let connection = Connection::new(key(), session, socket, closer, judged, stamp);
         (Box::new(connection), peer)
     }
 
     fn has_idle(pool: &Pool) -> bool {
-        pool.take(&origin()).0.is_some()
+        pool.take(&key()).0.is_some()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls_pki_types::ServerName;
 
-use super::origin::Origin;
+use super::origin::Key;
 use crate::clock::Clock;
 use crate::verify::{Handshake, Judged};
 
@@ -15,26 +15,26 @@ use crate::verify::{Handshake, Judged};
 const MAX_SERVERS: usize = 64;
 const MAX_TICKETS: usize = 8;
 
-/// The sessions of a client, by origin: rustls' own key is the name alone, so that another server
+/// The sessions of a client, by whom they serve: rustls' own key is the name alone, so that another server
 /// on another port of the same name would get the first one's tickets.
 #[derive(Debug, Default)]
 pub(super) struct Tickets(Mutex<VecDeque<Server>>);
 
 #[derive(Debug)]
 struct Server {
-    origin: Origin,
+    key: Key,
     group: Option<NamedGroup>,
     tls12: Option<(Tls12ClientSessionValue, Arc<Judged>)>,
     tls13: VecDeque<(Tls13ClientSessionValue, Arc<Judged>)>,
 }
 
 impl Tickets {
-    /// Changes or looks up what is kept for `origin`, which becomes the one that was used last.
-    fn with<T>(&self, origin: &Origin, f: impl FnOnce(&mut Server) -> T) -> T {
+    /// Changes or looks up what is kept for `key`, which becomes the one that was used last.
+    fn with<T>(&self, key: &Key, f: impl FnOnce(&mut Server) -> T) -> T {
         let mut servers = self.lock();
-        let known = servers.iter().position(|server| server.origin == *origin);
+        let known = servers.iter().position(|server| server.key == *key);
         let mut server = known.and_then(|i| servers.remove(i)).unwrap_or_else(|| Server {
-            origin: origin.clone(),
+            key: key.clone(),
             group: None,
             tls12: None,
             tls13: VecDeque::new(),
@@ -53,12 +53,12 @@ impl Tickets {
     }
 }
 
-/// What rustls sees of the sessions in one handshake: those of its origin, as far as what they rest
+/// What rustls sees of the sessions in one handshake: those of its key, as far as what they rest
 /// on still holds.
 #[derive(Debug)]
 pub(super) struct Resuming {
     pub(super) tickets: Arc<Tickets>,
-    pub(super) origin: Origin,
+    pub(super) key: Key,
     pub(super) handshake: Arc<Handshake>,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -72,34 +72,34 @@ impl Resuming {
 
 impl ClientSessionStore for Resuming {
     fn set_kx_hint(&self, _: ServerName<'static>, group: NamedGroup) {
-        self.tickets.with(&self.origin, |server| server.group = Some(group));
+        self.tickets.with(&self.key, |server| server.group = Some(group));
     }
 
     fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
-        self.tickets.with(&self.origin, |server| server.group)
+        self.tickets.with(&self.key, |server| server.group)
     }
 
     fn set_tls12_session(&self, _: ServerName<'static>, session: Tls12ClientSessionValue) {
         let Some(judged) = self.handshake.judged() else { return };
-        self.tickets.with(&self.origin, |server| server.tls12 = Some((session, judged)));
+        self.tickets.with(&self.key, |server| server.tls12 = Some((session, judged)));
     }
 
     fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        let (session, judged) = self.tickets.with(&self.origin, |server| server.tls12.clone())?;
+        let (session, judged) = self.tickets.with(&self.key, |server| server.tls12.clone())?;
         if self.allows(&judged) {
             return Some(session);
         }
-        self.tickets.with(&self.origin, |server| server.tls12 = None);
+        self.tickets.with(&self.key, |server| server.tls12 = None);
         None
     }
 
     fn remove_tls12_session(&self, _: &ServerName<'static>) {
-        self.tickets.with(&self.origin, |server| server.tls12 = None);
+        self.tickets.with(&self.key, |server| server.tls12 = None);
     }
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, ticket: Tls13ClientSessionValue) {
         let Some(judged) = self.handshake.judged() else { return };
-        self.tickets.with(&self.origin, |server| {
+        self.tickets.with(&self.key, |server| {
             if server.tls13.len() == MAX_TICKETS {
                 server.tls13.pop_front();
             }
@@ -109,7 +109,7 @@ impl ClientSessionStore for Resuming {
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         loop {
-            let newest = self.tickets.with(&self.origin, |server| server.tls13.pop_back());
+            let newest = self.tickets.with(&self.key, |server| server.tls13.pop_back());
             let (ticket, judged) = newest?;
             if self.allows(&judged) {
                 return Some(ticket);

@@ -12,7 +12,7 @@ use rustls_pki_types::{ServerName, UnixTime};
 
 use super::connection::{Connection, Stamp};
 use super::context::CallContext;
-use super::origin::Origin;
+use super::origin::Key;
 use super::tickets::{Resuming, Tickets};
 use super::wire::{Closer, Socket, is_timeout};
 use crate::clock::Clock;
@@ -68,15 +68,15 @@ impl Tls {
         Ok(Self { config, verifier, tickets, clock })
     }
 
-    /// Does the handshake with `origin` over `stream`.
+    /// Does the handshake with `key`'s origin over `stream`.
     pub(super) fn connect(
         &self,
         stream: TcpStream,
-        origin: &Origin,
+        key: &Key,
         terms: &Terms<'_>,
         context: &CallContext,
     ) -> Result<Connection, Fault> {
-        let host = origin.host().as_str();
+        let host = key.host().as_str();
         let internal = |reason: String| Fault::Final(Error::Internal { reason });
         let lost = |e: io::Error| {
             let reason = format!("before the TLS handshake: {e}");
@@ -93,9 +93,9 @@ impl Tls {
         let handshake = Handshake::new(terms.judge.clone(), cancel, terms.deadline);
         let mut config = self.config.clone();
         if let Some(tickets) = self.tickets.clone() {
-            let (origin, clock) = (origin.clone(), self.clock.clone());
+            let (key, clock) = (key.clone(), self.clock.clone());
             let handshake = handshake.clone();
-            let sessions = Resuming { tickets, origin, handshake, clock };
+            let sessions = Resuming { tickets, key, handshake, clock };
             config.resumption = Resumption::store(Arc::new(sessions));
         }
         let session = ClientConnection::new(Arc::new(config), name);
@@ -115,7 +115,7 @@ impl Tls {
         let chain = session.peer_certificates().unwrap_or_default();
         let judged = handshake.judged().filter(|judged| judged.is_of(chain));
         let judged = judged.ok_or_else(|| internal("a handshake without a verdict".into()))?;
-        Ok(Connection::new(origin.clone(), session, socket, closer, judged, terms.stamp))
+        Ok(Connection::new(key.clone(), session, socket, closer, judged, terms.stamp))
     }
 }
 
