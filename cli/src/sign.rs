@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::file::File;
 use crate::root_file::{self, RootFile};
 use crate::signer::{self, FileKey};
-use crate::{draft, output, pkcs11};
+use crate::{draft, output, passphrase, pkcs11};
 
 /// Sign a document, alone or beside those who have signed it already.
 ///
@@ -24,6 +24,9 @@ use crate::{draft, output, pkcs11};
 #[command(
     group = ArgGroup::new("signer").required(true),
     after_help = "\
+The passphrase of an encrypted --key comes from --passphrase-file, from PINFOLD_PASSPHRASE, or from
+whoever sits at the terminal, never from the command line.
+
 The PIN for --pkcs11 comes from PINFOLD_PIN or from the URI's pin-source, never from the command
 line; the module from module-path or PINFOLD_PKCS11_MODULE.
 
@@ -43,9 +46,11 @@ pub(crate) struct SignArguments {
     /// The document
     #[arg(long = "in", value_name = "FILE")]
     input: String,
-    /// A private key: P-256, PKCS#8 PEM
+    /// A private key: P-256, PKCS#8 PEM, under a passphrase or not
     #[arg(long, value_name = "FILE", group = "signer")]
     key: Option<String>,
+    #[command(flatten)]
+    passphrase: passphrase::Source,
     /// A key of an HSM, through `pkcs11-tool`
     #[arg(long, value_name = "URI", group = "signer")]
     pkcs11: Option<String>,
@@ -137,7 +142,8 @@ impl AttachArguments {
 pub(crate) fn sign(arguments: &SignArguments) -> Result<(), Failure> {
     let what = &arguments.what;
     let mut task = what.task(&arguments.input)?;
-    let key = arguments.key.as_deref().map(FileKey::read).transpose()?;
+    let key = arguments.key.as_deref().map(|path| FileKey::read(path, &arguments.passphrase));
+    let key = key.transpose()?;
     let public = match (&key, task.public) {
         (Some(key), Some(named)) if *key.public() != named => {
             let reason = format!("not the key that is {:?} in {}", what.id, task.named_in);

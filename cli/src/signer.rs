@@ -13,7 +13,7 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::failure::Failure;
 use crate::file::File;
-use crate::{pem, terminal};
+use crate::{encrypted, passphrase, pem, terminal};
 
 /// No signature in any form comes near it, nor the list of a token's keys.
 const MAX_ANSWER: u64 = 1 << 20;
@@ -26,17 +26,22 @@ pub(crate) struct FileKey {
 }
 
 impl FileKey {
-    /// Reads a P-256 key in PKCS#8 PEM.
-    pub(crate) fn read(path: &str) -> Result<Self, Failure> {
+    /// Reads a P-256 key in PKCS#8 PEM, which may be under a passphrase.
+    pub(crate) fn read(path: &str, passphrase: &passphrase::Source) -> Result<Self, Failure> {
         let file = File::read_secret(path)?;
         let blocks = pem::blocks(&file.text()).unwrap_or_default();
-        let key = blocks.into_iter().find(|block| block.label == "PRIVATE KEY");
-        let key = key.ok_or_else(|| {
-            file.wrong(
-                "no private key in PKCS#8 PEM, unencrypted \
-                 (openssl pkcs8 -topk8 -nocrypt -in FILE)",
-            )
+        let mut keys =
+            blocks.into_iter().filter(|b| b.label == "PRIVATE KEY" || b.label == encrypted::LABEL);
+        let key = keys.next().ok_or_else(|| {
+            file.wrong("no private key in PKCS#8 PEM (openssl pkcs8 -topk8 -scrypt -in FILE)")
         })?;
+        if key.label == encrypted::LABEL {
+            let wrong = |reason| file.wrong_at(key.line, Some(&key.label), reason);
+            // What can never be opened, nobody is asked for.
+            encrypted::read(&key.der).map_err(wrong)?;
+            let pkcs8 = encrypted::open(&key.der, &passphrase.known(path)?).map_err(wrong)?;
+            return Self::of_pkcs8(&pkcs8, path);
+        }
         #[cfg(unix)]
         if std::fs::metadata(path).is_ok_and(|m| {
             m.is_file() && std::os::unix::fs::PermissionsExt::mode(&m.permissions()) & 0o077 != 0

@@ -74,7 +74,10 @@ fn unusable_input_is_exit_2_and_says_where() {
     for (arguments, reason) in [
         ([&sign[..], &["--key", "none.pem"]].concat(), "none.pem"),
         ([&sign[..], &["--key", "text"]].concat(), "PKCS#8"),
-        ([&sign[..], &["--key", "locked.pem"]].concat(), "unencrypted"),
+        (
+            [&sign[..], &["--key", "locked.pem", "--passphrase-file", "text"]].concat(),
+            "another passphrase",
+        ),
         ([&sign[..], &["--key", "pin.pem.pub"]].concat(), "PKCS#8"),
         ([&sign[..], &["--key", "ed.pem"]].concat(), "not a P-256"),
         ([&sign[..], &["--key", "p384.pem"]].concat(), "not a P-256"),

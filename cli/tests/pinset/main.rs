@@ -6,6 +6,7 @@ mod errors;
 mod lint;
 mod lint_config;
 mod lint_live;
+mod passphrases;
 mod playbooks;
 mod publishing;
 mod rules;
