@@ -12,14 +12,15 @@ mod draft;
 mod encrypted;
 mod evaluate;
 mod export;
+mod extras;
 mod failure;
 mod fetch;
 mod file;
+mod findings;
 mod import;
 mod input;
 mod keygen;
 mod lint;
-mod live;
 mod members;
 mod network_security;
 mod output;
@@ -32,21 +33,46 @@ mod publish;
 mod root;
 mod root_file;
 mod secret;
+mod settings;
 mod sign;
 mod signer;
+mod stores;
+mod survey;
 mod terminal;
 mod verify;
 mod view;
+mod watch;
+mod web;
 mod when;
+mod xml;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use failure::Failure;
 
+/// With how it was built.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit   ",
+    env!("PINFOLD_COMMIT"),
+    "\ntarget   ",
+    env!("PINFOLD_TARGET"),
+    "\nprofile  ",
+    env!("PINFOLD_PROFILE"),
+    "\ncompiler ",
+    env!("PINFOLD_RUSTC"),
+);
+
 /// Make, check and use certificate pins.
+///
+/// Options that are not given come from the environment (PINFOLD_LINT_ANDROID for `lint --android`),
+/// and then from pinfold.toml in the working folder (docs/cli.md).
 #[derive(Parser)]
-#[command(name = "pinfold", version, max_term_width = 100, after_help = failure::EXIT_CODES)]
+#[command(
+    name = "pinfold", version, long_version = LONG_VERSION, max_term_width = 100,
+    after_help = failure::EXIT_CODES
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -75,10 +101,18 @@ enum Command {
     Embed(bundle::EmbedArguments),
     Verify(verify::Arguments),
     Publish(publish::Arguments),
+    CheckLive(watch::CheckArguments),
+    Monitor(watch::MonitorArguments),
+    Completions(extras::CompletionsArguments),
+    Man(extras::ManArguments),
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let given = match settings::arguments(&Arguments::command()) {
+        Ok(given) => given,
+        Err(failure) => return failure.report(std::env::args_os().any(|a| a == "--json")),
+    };
+    let arguments = match Arguments::try_parse_from(given) {
         Ok(arguments) => arguments,
         // Help and version are printed as ever; so are wrong arguments, unless JSON was asked for.
         Err(e) if e.use_stderr() && std::env::args_os().any(|a| a == "--json") => {
@@ -109,6 +143,12 @@ fn main() -> ExitCode {
         Command::Embed(arguments) => (arguments.json, bundle::embed(&arguments).map(done)),
         Command::Verify(arguments) => (arguments.json, verify::run(&arguments)),
         Command::Publish(arguments) => (arguments.json, publish::run(&arguments)),
+        Command::CheckLive(arguments) => (arguments.json, watch::check(&arguments)),
+        Command::Monitor(arguments) => (arguments.json, watch::monitor(&arguments)),
+        Command::Completions(arguments) => {
+            (false, extras::completions(&arguments, Arguments::command()).map(done))
+        }
+        Command::Man(arguments) => (false, extras::man(&arguments, Arguments::command()).map(done)),
     };
     match result {
         Ok(code) => code,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::input::{self, Item};
-use crate::{live, output, terminal};
+use crate::{output, survey, terminal};
 
 /// Print the pins of certificates, requests, public keys or a live server.
 ///
@@ -56,8 +56,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut rows = Vec::new();
     let mut untrusted = None;
     if let Some(target) = &arguments.live {
-        let presented = live::chain(target, arguments.connect)?;
-        untrusted = presented.untrusted;
+        let presented = survey::chain(target, arguments.connect)?;
+        untrusted = presented.untrusted(target)?;
         for der in &presented.chain {
             rows.push(certificate_row(target, der)?);
         }

@@ -131,6 +131,12 @@ impl Trace {
         self.trouble.is_some()
     }
 
+    /// What is the matter where it is left behind, and with which app.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let (code, detail) = self.trouble.as_ref()?;
+        Some(format!("{}: {code}: {detail}", self.path))
+    }
+
     /// The same of a client that had already taken something else.
     pub(crate) fn after(mut self, what: &str) -> Self {
         self.path = format!("{} with {what}", self.path);

@@ -17,7 +17,7 @@ use super::source::{self, Manner, NewPin};
 use super::text::{Step, quoted};
 use super::{Common, Draft, ENTRY, host_name};
 use crate::failure::Failure;
-use crate::{input, live, when};
+use crate::{input, survey, when};
 
 /// Add a host with its pins, or more pins to a host.
 ///
@@ -232,7 +232,7 @@ impl Add {
             "" => host.to_string(),
             target => target.to_owned(),
         };
-        let presented = live::chain(&target, self.connect)?;
+        let presented = survey::chain(&target, self.connect)?;
         let missing = || Failure::input(&target, "presents no certificate");
         let leaf = presented.chain.first().ok_or_else(missing)?;
         let identity = CertificateIdentity::read(leaf, &target)?;
@@ -271,7 +271,7 @@ impl Add {
         anchors: &[Vec<u8>],
         leaf: &CertificateIdentity,
     ) -> Result<Explanation, Failure> {
-        let name = live::host(target)?;
+        let name = survey::host(target)?;
         let spki = leaf.spki.to_string();
         let pin = PinSpec {
             sha256: Some(spki.trim_start_matches("sha256/").to_owned()),

@@ -95,7 +95,7 @@ pub(crate) const KINDS: &[Row] = &[
         [
             "a pin more that an authority can match (`ca`, `any`): every certificate below it is accepted",
             "a pin less: servers that still present it are refused",
-            "a pin more of an end-entity (`leaf`); a label",
+            "a pin more of an end-entity (`leaf`), or where nothing was refused; a pin less where nothing is; a label",
         ],
     ),
     (

@@ -140,8 +140,9 @@ impl Found<'_> {
         for pin in &new.pins {
             match counterpart(pin, old, new) {
                 None => {
-                    let effect =
-                        if pin.at == PinAt::Leaf { Effect::Changes } else { Effect::Weakens };
+                    // Where nothing was refused, nothing more is accepted.
+                    let plain = pin.at == PinAt::Leaf || old.strictness() == (0, 0);
+                    let effect = if plain { Effect::Changes } else { Effect::Weakens };
                     let text = format!("accepts {} too", pin_words(pin));
                     self.push(effect, Kind::Pin, text);
                 }
@@ -150,7 +151,9 @@ impl Found<'_> {
         }
         for pin in old.pins.iter().filter(|pin| counterpart(pin, new, old).is_none()) {
             let text = format!("no longer accepts {}", pin_words(pin));
-            self.push(Effect::Tightens, Kind::Pin, text);
+            let effect =
+                if new.strictness() == (0, 0) { Effect::Changes } else { Effect::Tightens };
+            self.push(effect, Kind::Pin, text);
         }
     }
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-pub(crate) use change::{Change, Effect};
+pub(crate) use change::{Change, Effect, Kind};
 pub(crate) use compare::compare;
 pub(crate) use entries::{at_word, state_word};
 

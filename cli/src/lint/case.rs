@@ -5,6 +5,7 @@ use pinfold_core::pinset::{Document, Root};
 use url::Url;
 
 use crate::pinset_file::PinSetFile;
+use crate::stores::Version;
 
 /// A pin set that is about to be signed or published.
 pub(crate) struct Case {
@@ -19,6 +20,36 @@ pub(crate) struct Case {
     pub(crate) bytes: usize,
     /// When, in seconds since 1970.
     pub(crate) at: u64,
+    /// The oldest phones that the app runs on.
+    pub(crate) phones: Phones,
+    /// What logs of certificates show.
+    pub(crate) issued: Vec<Issued>,
+}
+
+/// A certificate that was logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Issued {
+    /// The name as it stands there, with a wildcard perhaps.
+    pub(super) name: String,
+    /// The organisation that issued it, else all of its name.
+    pub(super) issuer: String,
+    /// In seconds since 1970.
+    pub(super) until: u64,
+}
+
+/// The oldest versions of the systems that an app runs on.
+#[derive(Clone, Debug)]
+pub(crate) struct Phones {
+    pub(crate) android: Version,
+    pub(crate) ios: Version,
+}
+
+impl Default for Phones {
+    /// The oldest Android that the table of authorities knows, and the oldest iOS that the library
+    /// is made for.
+    fn default() -> Self {
+        Self { android: vec![8], ios: vec![15] }
+    }
 }
 
 /// A signed pin set that takes the place of another.

@@ -3,13 +3,12 @@
 use std::cmp::Ordering;
 
 use pinfold_core::format_rfc3339_utc;
-use pinfold_core::pin::{
-    HostName, HostPolicy, InspectionAuthority, Mode, Pin, PinDigest, PinState,
-};
+use pinfold_core::pin::{HostName, Mode, Pin, PinDigest, PinState};
 use pinfold_core::pinset::{Document, Root};
 
 use super::case::{Case, Change};
 use super::{DAY, Found, Rule};
+use crate::diff::{self, Effect, Kind};
 
 /// How long a pin goes on counting after the last server should have left it.
 const RETIRING: u64 = 14 * DAY;
@@ -57,84 +56,34 @@ fn not_behind(case: &Case) -> Vec<Found> {
     found
 }
 
+/// What `diff` calls a weakening; here with its place.
 fn weaker(case: &Case) -> Vec<Found> {
-    let Some(Change { before, old, new }) = case.change() else { return Vec::new() };
-    let mut found = Vec::new();
-    let mut weaker = |place: String, what: String| {
-        found.push((place, format!("{what}: make sure that it is meant, and say why")));
-    };
-    for policy in old.pins().hosts() {
-        let host = policy.host();
-        match new.pins().policy(host) {
-            None if strictness(old, policy).0 > 0 => {
-                weaker("hosts".into(), format!("the entry of {host} is gone"));
-            }
-            None => {}
-            Some(now) => {
-                let place = place_of(new, now.host());
-                let (was, is) = (strictness(old, policy), strictness(new, now));
-                if is < was {
-                    weaker(
-                        place.clone(),
-                        format!("{host} was {} and is {}", words(was), words(is)),
-                    );
-                }
-                if policy.include_subdomains() && !now.include_subdomains() {
-                    weaker(place, format!("names below {host} were covered"));
-                }
-            }
-        }
-    }
-    if new.grace() > old.grace() {
-        let [new, old] = [new.grace(), old.grace()].map(|seconds| seconds / DAY);
-        weaker("grace_days".into(), format!("the grace was {old} days and is {new}"));
-    }
-    for (i, authority) in new.inspection_authorities().iter().enumerate() {
-        if !old.inspection_authorities().iter().any(|known| is_within(authority, known)) {
-            let (place, id) = (format!("inspection_authorities[{i}]"), &authority.id);
-            weaker(place, format!("{id} may inspect what nobody might before"));
-        }
-    }
-    let blocked = case.pinset.texts("/blocked_spki");
-    for key in before.texts("/blocked_spki") {
-        if !blocked.contains(&key) {
-            weaker("blocked_spki".into(), format!("sha256/{key} is no longer blocked"));
-        }
-    }
-    found
+    let Some(Change { before, new, .. }) = case.change() else { return Vec::new() };
+    let changes = diff::compare(&before.view(), &case.pinset.view());
+    let weaker = changes.iter().filter(|change| change.effect == Effect::Weakens);
+    let found = weaker.map(|change| {
+        let host = change.host.as_ref().map_or_else(String::new, |host| format!("{host} "));
+        let text = format!("{host}{}: make sure that it is meant, and say why", change.text);
+        (place_of_change(new, change), text)
+    });
+    found.collect()
 }
 
-/// How much an entry refuses: 2 with the share of devices, 1 for reports, 0 for nothing.
-fn strictness(document: &Document, policy: &HostPolicy) -> (u8, u8) {
-    match policy.mode() {
-        Mode::Enforce => {
-            (2, document.rules(policy.host()).map_or(100, |rules| rules.enforce_percent))
+fn place_of_change(new: &Document, change: &diff::Change) -> String {
+    match (&change.host, change.kind) {
+        // Where its entry is gone, another may hold for it.
+        (Some(host), _) => {
+            new.pins().policy(host).map_or_else(|| "hosts".into(), |now| place_of(new, now.host()))
         }
-        Mode::ReportOnly => (1, 0),
-        Mode::Off => (0, 0),
+        (None, Kind::Grace) => "grace_days".to_owned(),
+        (None, Kind::Blocked) => "blocked_spki".to_owned(),
+        (None, Kind::Inspection) => {
+            let mut authorities = new.inspection_authorities().iter();
+            let i = authorities.position(|a| change.text.starts_with(&format!("{} ", a.id)));
+            i.map_or_else(String::new, |i| format!("inspection_authorities[{i}]"))
+        }
+        (None, kind) => kind.name().to_owned(),
     }
-}
-
-fn words(strictness: (u8, u8)) -> String {
-    match strictness {
-        (0, _) => "off".to_owned(),
-        (1, _) => "report_only".to_owned(),
-        (_, 100) => "enforce".to_owned(),
-        (_, percent) => format!("enforce for {percent}%"),
-    }
-}
-
-/// Whether an authority may inspect nothing that `known` may not.
-fn is_within(authority: &InspectionAuthority, known: &InspectionAuthority) -> bool {
-    let never = |host: &HostName| authority.never_hosts.contains(host);
-    authority.spki == known.spki
-        && authority.id == known.id
-        && authority.managed_config_key == known.managed_config_key
-        && authority.hosts.iter().all(|host| known.hosts.contains(host))
-        && known.never_hosts.iter().all(never)
-        && authority.not_before >= known.not_before
-        && authority.not_after <= known.not_after
-        && (authority.ca_installed_by_admin || !known.ca_installed_by_admin)
 }
 
 /// Apps that have not updated yet know the old pins only, and servers may still present them.
@@ -182,7 +131,8 @@ fn straight_to_enforce(case: &Case) -> Vec<Found> {
     for policy in new.pins().hosts() {
         let host = policy.host();
         let was_off = old.pins().policy(host).is_none_or(|before| before.mode() == Mode::Off);
-        if was_off && strictness(new, policy) == (2, 100) {
+        let percent = new.rules(host).map_or(100, |rules| rules.enforce_percent);
+        if was_off && policy.mode() == Mode::Enforce && percent == 100 {
             let text = format!(
                 "{host} goes straight to enforce: begin with report_only and look at what is \
                  reported, or with a small enforce_percent"

@@ -1,24 +1,32 @@
 //! `pinfold lint`: what is wrong with a pin set although it can be read.
 
+mod authorities;
 mod case;
+mod catalogue;
 mod config;
 mod history;
+mod log;
+mod report;
 mod rules;
 mod servers;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Args;
+use pinfold_core::pin::{HostPolicy, Mode};
 use pinfold_core::pinset::{Bundle, Document, Envelope, PINSET_TYPE, Root};
 use serde_json::{Value, json};
 
-pub(crate) use case::Case;
+pub(crate) use case::{Case, Phones};
 pub(crate) use rules::ENDED;
 
 use crate::failure::Failure;
 use crate::network_security::NetworkSecurityConfig;
 use crate::pinset_file::{self, Around, PinSetFile};
 use crate::root_file::{RootFile, last_root};
+use crate::stores::{self, Version};
+use crate::survey::{self, Manner, Named, Seen};
 use crate::{fetch, input, output, verify, when};
 
 const DAY: u64 = 86_400;
@@ -29,7 +37,7 @@ type Rule = (&'static str, fn(&Case) -> Vec<Found>);
 
 /// Check a pin set by the rules of good practice, before it is signed.
 ///
-/// Each finding has the ID of its rule (docs/attacks.md). Those that begin with E have to be
+/// Each finding has the ID of its rule (docs/cli.md). Those that begin with E have to be
 /// repaired; those that begin with W may stand for a reason, given with --allow. What can be known
 /// is checked: more with the root, the published bundle and the files of the apps, and most with
 /// --live. Exit code 0: nothing is left; 1: there are findings; 2: no client would read it.
@@ -38,7 +46,8 @@ type Rule = (&'static str, fn(&Case) -> Vec<Found>);
 Examples:
   pinfold lint pins.json --root root-1.json --against public/bundle.json --embedded releases/*.json
   pinfold lint pins.json --network-security-config app/src/main/res/xml/network_security_config.xml
-  pinfold lint pins.json --live
+  pinfold lint pins.json --live --seen seen.json
+  pinfold lint pins.json --android 9 --ios 16 --sarif lint.sarif --junit lint.xml
   pinfold lint pins.json --live --connect api.example.com:443:10.0.0.7 --roots ca.pem
   pinfold lint pins.json --against bundle.json --allow 'W24=the pilot with status ended in May'")]
 pub(crate) struct Arguments {
@@ -64,16 +73,37 @@ pub(crate) struct Arguments {
     live: bool,
     /// Ask ADDR instead of looking HOST up; may be given several times
     #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = fetch::parse_connect, requires = "live")]
-    connect: Vec<servers::Named>,
+    connect: Vec<Named>,
+    /// What servers presented the last time; written anew
+    #[arg(long, value_name = "FILE", requires = "live")]
+    seen: Option<String>,
+    /// How many servers are asked at once
+    #[arg(long, value_name = "N", default_value_t = 16, requires = "live")]
+    jobs: usize,
     /// The authorities behind `system_and_pin`: `system`, `bundled` or a file of certificates
     #[arg(long, value_name = "FILE|system|bundled", default_value = "system", requires = "live")]
     roots: String,
+    /// What logs of certificates have for the hosts: the JSON of a search at crt.sh
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    certificate_log: Vec<String>,
+    /// The oldest Android that the app runs on
+    #[arg(long, value_name = "VERSION", default_value = "8", value_parser = parse_version)]
+    android: Version,
+    /// The oldest iOS that the app runs on
+    #[arg(long, value_name = "VERSION", default_value = "15", value_parser = parse_version)]
+    ios: Version,
     /// When [default: now]
     #[arg(long, value_name = "RFC3339")]
     at: Option<String>,
     /// Let the findings of a rule stand, W only, and say why; may be given several times
     #[arg(long, value_name = "ID=REASON", value_parser = parse_allow)]
     allow: Vec<(&'static str, String)>,
+    /// Write the findings as SARIF too
+    #[arg(long, value_name = "FILE")]
+    sarif: Option<String>,
+    /// Write them in JUnit's XML too
+    #[arg(long, value_name = "FILE")]
+    junit: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -85,7 +115,7 @@ pub(crate) struct Finding {
     pub(crate) place: String,
     pub(crate) text: String,
     /// Why it may stand.
-    allowed: Option<String>,
+    pub(crate) allowed: Option<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -121,35 +151,40 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Around::Embedded(embedded) = &pinset.around {
         apps.push((path.clone(), embedded.update_urls.clone()));
     }
-    let case = Case { pinset, published, root, apps, bytes, at };
+    let issued = arguments.certificate_log.iter().map(|path| log::read(path));
+    let issued = issued.collect::<Result<Vec<_>, _>>()?.concat();
+    let phones = Phones { android: arguments.android.clone(), ios: arguments.ios.clone() };
+    let case = Case { pinset, published, root, apps, bytes, at, phones, issued };
 
     let mut findings = check(&case);
-    for path in &arguments.network_security_config {
-        let config = NetworkSecurityConfig::read(path)?;
-        let broken = !config.faults.is_empty();
-        for (id, rule) in config::RULES.iter().filter(|(id, _)| !broken || *id == "E14") {
-            findings.extend(rule(&case, &config).into_iter().map(|found| Finding::new(id, found)));
-        }
-    }
+    findings.extend(of_configs(&case, &arguments.network_security_config)?);
     if arguments.live {
-        let roots = input::roots(&arguments.roots)?;
-        for entry in servers::ask(&case.pinset.pins, &arguments.connect, roots, at)? {
-            for (id, rule) in servers::RULES {
-                let found = rule(&entry).into_iter().map(|text| (entry.place(), text));
-                findings.extend(found.map(|found| Finding::new(id, found)));
-            }
-        }
+        findings.extend(of_servers(&case, arguments)?);
     }
     findings.sort_by_key(|finding| finding.id);
     for finding in &mut findings {
         let allowed = arguments.allow.iter().find(|(id, _)| *id == finding.id);
         finding.allowed = allowed.map(|(_, reason)| reason.clone());
     }
+    let report = report::Report { path, found: &findings, looked_at: looked_at(arguments) };
+    report.write(arguments.sarif.as_deref(), arguments.junit.as_deref())?;
+    print(&case, &findings, path, arguments.json)
+}
+
+fn print(
+    case: &Case,
+    findings: &[Finding],
+    path: &str,
+    as_json: bool,
+) -> Result<ExitCode, Failure> {
     let left = findings.iter().any(|finding| finding.allowed.is_none());
-    if arguments.json {
+    if as_json {
         let all: Vec<_> = findings.iter().map(Finding::to_json).collect();
         let version = case.document().map(Document::version).or_else(|| case.pinset.pins.version());
-        output::print_json(&json!({ "clean": !left, "version": version, "findings": all }))?;
+        output::print_json(&json!({
+            "clean": !left, "version": version, "findings": all,
+            "root_stores": stores::stores().made,
+        }))?;
     } else {
         let lines: String = findings.iter().map(|finding| finding.words() + "\n").collect();
         output::print(lines.as_bytes())?;
@@ -160,12 +195,62 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(u8::from(left)))
 }
 
+/// The rules whose findings there would be.
+fn looked_at(arguments: &Arguments) -> BTreeSet<&'static str> {
+    let mut ids: BTreeSet<_> = offline().map(|(id, _)| *id).collect();
+    if !arguments.network_security_config.is_empty() {
+        ids.extend(config::RULES.iter().map(|(id, _)| *id));
+    }
+    if arguments.live {
+        ids.extend(servers::RULES.iter().map(|(id, _)| *id));
+    }
+    ids
+}
+
+fn of_configs(case: &Case, paths: &[String]) -> Result<Vec<Finding>, Failure> {
+    let mut findings = Vec::new();
+    for path in paths {
+        let config = NetworkSecurityConfig::read(path)?;
+        let broken = !config.faults.is_empty();
+        for (id, rule) in config::RULES.iter().filter(|(id, _)| !broken || *id == "E14") {
+            findings.extend(rule(case, &config).into_iter().map(|found| Finding::new(id, found)));
+        }
+    }
+    Ok(findings)
+}
+
+fn of_servers(case: &Case, arguments: &Arguments) -> Result<Vec<Finding>, Failure> {
+    let (named, roots) = (&arguments.connect[..], input::roots(&arguments.roots)?);
+    let manner = Manner { named, roots, at: case.at, jobs: arguments.jobs };
+    let enforces = |entry: &HostPolicy| entry.mode() == Mode::Enforce;
+    let entries = survey::ask(&case.pinset.pins, &manner, enforces)?;
+    let seen = arguments.seen.as_deref().map(Seen::read).transpose()?.unwrap_or_default();
+    let survey = servers::Survey { entries, seen };
+    let mut findings = Vec::new();
+    for (id, rule) in servers::RULES {
+        findings.extend(rule(&survey).into_iter().map(|found| Finding::new(id, found)));
+    }
+    if let Some(path) = &arguments.seen {
+        let mut seen = survey.seen.clone();
+        for (target, answer) in survey.entries.iter().flat_map(survey::Entry::answers) {
+            seen.keep(target, answer, case.at);
+        }
+        seen.write(path)?;
+    }
+    Ok(findings)
+}
+
 /// Applies every rule that needs no server.
 pub(crate) fn check(case: &Case) -> Vec<Finding> {
-    let rules = rules::RULES.iter().chain(history::RULES);
-    rules
+    offline()
         .flat_map(|(id, rule)| rule(case).into_iter().map(|found| Finding::new(id, found)))
         .collect()
+}
+
+/// The rules that need no server and no other file.
+fn offline() -> impl Iterator<Item = &'static Rule> {
+    let own = rules::RULES.iter().chain(history::RULES);
+    own.chain(authorities::RULES).chain(log::RULES)
 }
 
 impl Finding {
@@ -221,7 +306,7 @@ fn parse_allow(text: &str) -> Result<(&'static str, String), String> {
     if reason.is_empty() {
         return Err(usage.into());
     }
-    let ids = rules::RULES.iter().chain(history::RULES).map(|(id, _)| *id);
+    let ids = offline().map(|(id, _)| *id);
     let ids = ids.chain(config::RULES.iter().map(|(id, _)| *id));
     let mut ids = ids.chain(servers::RULES.iter().map(|(id, _)| *id));
     match ids.find(|known| *known == id) {
@@ -229,4 +314,9 @@ fn parse_allow(text: &str) -> Result<(&'static str, String), String> {
         Some(known) => Err(format!("{known} has to be repaired; only W may stand")),
         None => Err(format!("there is no rule {id:?}")),
     }
+}
+
+/// A version such as `8` or `15.1`.
+fn parse_version(text: &str) -> Result<Version, String> {
+    stores::version(text).ok_or_else(|| "expected a version, such as 8 or 15.1".to_owned())
 }

@@ -6,13 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pinfold_core::format_rfc3339_utc;
 use pinfold_core::pin::is_public_root;
-use pinfold_core::pin::{HostName, Mode};
+use pinfold_core::pin::{HostName, Mode, Pin, PinState};
 use pinfold_core::pinset::Document;
 use pinfold_core::verify::check_certificate;
 use serde_json::Value;
 
 use super::case::Case;
 use super::{DAY, Found, Rule};
+use crate::stores::stores;
 
 /// How far a signer's clock may be ahead, in seconds.
 const SKEW: u64 = 300;
@@ -40,6 +41,7 @@ pub(super) const RULES: &[Rule] = &[
     ("W28", ends_soon),
     ("W29", large),
     ("W30", one_source_of_updates),
+    ("W37", blocked_pins),
 ];
 
 fn update_host_enforced(case: &Case) -> Vec<Found> {
@@ -119,10 +121,14 @@ fn weak_certificate(case: &Case) -> Vec<Found> {
 fn inspection_too_wide(case: &Case) -> Vec<Found> {
     let mut found = Vec::new();
     for (i, authority) in case.authorities().iter().enumerate() {
-        if is_public_root(&authority.spki) {
-            let text = "an authority of the public web, which may issue for anybody: name the \
-                        organisation's own";
-            found.push((format!("inspection_authorities[{i}].spki_sha256"), text.to_owned()));
+        let known = stores().authority(&authority.spki);
+        if known.is_some() || is_public_root(&authority.spki) {
+            let by = known.map_or_else(|| "Mozilla".to_owned(), |known| known.stores().join(", "));
+            let text = format!(
+                "an authority of the public web (known to {by}), which may issue for anybody: name \
+                 the organisation's own"
+            );
+            found.push((format!("inspection_authorities[{i}].spki_sha256"), text));
         }
         if authority.not_after - authority.not_before > MAX_INSPECTION {
             let text = "more than 398 days after not_before: shorten it, and renew the consent";
@@ -193,6 +199,32 @@ fn one_source_of_updates(case: &Case) -> Vec<Found> {
             "updates come from {domain} alone: add a URL under another domain, at another provider"
         );
         found.push((place.to_owned(), text));
+    }
+    found
+}
+
+/// Two pins are asked for so that one may fail; a blocked one has.
+fn blocked_pins(case: &Case) -> Vec<Found> {
+    let blocked = case.pinset.texts("/blocked_spki");
+    let counts = |pin: &&Pin| {
+        let digest = pin.digest.to_string();
+        !digest.strip_prefix("sha256/").is_some_and(|key| blocked.contains(&key))
+    };
+    let mut found = Vec::new();
+    for (i, policy) in case.pinset.pins.hosts().iter().enumerate() {
+        let left = policy.pins().iter().filter(counts);
+        let left = left.filter(|pin| pin.state != PinState::Retiring).count();
+        let all = policy.pins().len();
+        if policy.mode() != Mode::Enforce || policy.pins().iter().filter(counts).count() == all {
+            continue;
+        }
+        let host = policy.host();
+        let text = match left {
+            0 => format!("every pin of {host} is blocked or on its way out: clients refuse it"),
+            1 => format!("one pin of {host} is left beside the blocked ones: add a spare"),
+            _ => continue,
+        };
+        found.push((format!("hosts[{i}].pins"), text));
     }
     found
 }

@@ -1,133 +1,50 @@
 //! Rules about what servers present now, for the entries that enforce.
 
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pinfold_core::pin::{
-    CertSha256, Decision, HostName, HostPolicy, Mode, Pin, PinAt, PinDigest, PinState, SpkiSha256,
-};
-use pinfold_core::verify::CertificateIdentity;
-use pinfold_core::{Client, Explanation, PinSet, Roots};
+use pinfold_core::format_rfc3339_utc;
+use pinfold_core::pin::{CertSha256, Decision, HostName, Pin, PinAt, PinState, Trust};
+use pinfold_core::verify::{CertificateIdentity, verifiable_signature};
 
 use super::DAY;
-use crate::failure::Failure;
-use crate::live;
+use super::authorities::intermediate_words;
+use crate::stores::stores;
+use crate::survey::{Answer, Entry, Seen, Server};
 
 /// Authorities that issue for less renew by machine, and as a rule with a new key.
 const SHORT_LIVED: u64 = 100 * DAY;
+/// How long certificates are valid from 2029 on (CA/Browser Forum, ballot SC-081v3), in days.
+const DAYS_OF_2029: u64 = 47;
 
-/// A server to be asked: host, port, and the address in place of what the name resolves to.
-pub(super) type Named = (String, u16, SocketAddr);
-
-/// An entry, and the servers that were asked about it.
-pub(super) struct Entry<'a> {
-    index: usize,
-    policy: &'a HostPolicy,
-    servers: Vec<Server>,
+/// What the rules look at: all entries that were asked, and what they presented the last time.
+pub(super) struct Survey<'a> {
+    pub(super) entries: Vec<Entry<'a>>,
+    pub(super) seen: Seen,
 }
 
-struct Server {
-    /// `HOST:PORT`.
-    target: String,
-    answer: Result<Answer, Failure>,
-}
+/// A place, and what is wrong there.
+type Found = (String, String);
+/// A rule, and what it says of all entries.
+type LiveRule = (&'static str, fn(&Survey<'_>) -> Vec<Found>);
 
-struct Answer {
-    chain: Vec<Vec<u8>>,
-    explanation: Explanation,
-}
+pub(super) const RULES: &[LiveRule] = &[
+    ("E02", |survey| each(survey, no_spare)),
+    ("E03", |survey| each(survey, no_match)),
+    ("E15", |survey| each(survey, its_own_issuer)),
+    ("W20", |survey| each(survey, renewed_with_new_keys)),
+    ("W22", |survey| each(survey, intermediates)),
+    ("W38", one_key_for_strangers),
+    ("W39", |survey| changed(survey, new_leaf)),
+    ("W40", |survey| changed(survey, new_issuers)),
+    ("W41", |survey| each(survey, not_verifiable)),
+];
 
-/// A rule, and what it says of an entry.
-type LiveRule = (&'static str, fn(&Entry<'_>) -> Vec<String>);
-
-pub(super) const RULES: &[LiveRule] =
-    &[("E02", no_spare), ("E03", no_match), ("W20", renewed_with_new_keys)];
-
-/// Asks the servers of every entry that enforces: those that are named, else the entry's host.
-pub(super) fn ask<'a>(
-    pins: &'a PinSet,
-    named: &[Named],
-    roots: Roots,
-    at: u64,
-) -> Result<Vec<Entry<'a>>, Failure> {
-    let client = Client::builder(pins.clone()).roots(roots).build()?;
-    let mut known = Vec::new();
-    for (host, port, address) in named {
-        let host = HostName::parse(host).map_err(|e| Failure::input("--connect", e))?;
-        let policy = pins.policy(&host);
-        let policy =
-            policy.ok_or_else(|| Failure::input("--connect", format!("no entry covers {host}")))?;
-        known.push((policy, host, *port, *address));
-    }
-    let mut entries = Vec::new();
-    for (index, policy) in pins.hosts().iter().enumerate() {
-        if policy.mode() != Mode::Enforce {
-            continue;
-        }
-        let mut servers = Vec::new();
-        for (_, host, port, address) in known.iter().filter(|(of, ..)| *of == policy) {
-            servers.push(Server::ask(&client, host.as_str(), *port, Some(*address), at));
-        }
-        if servers.is_empty() {
-            servers.push(Server::ask(&client, policy.host().as_str(), 443, None, at));
-        }
-        entries.push(Entry { index, policy, servers });
-    }
-    Ok(entries)
-}
-
-impl Server {
-    fn ask(client: &Client, host: &str, port: u16, address: Option<SocketAddr>, at: u64) -> Self {
-        let target =
-            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        let answer = live::chain(&target, address).and_then(|presented| {
-            let explanation = client.explain(host, &presented.chain, at)?;
-            Ok(Answer { chain: presented.chain, explanation })
-        });
-        Self { target, answer }
-    }
-}
-
-impl Answer {
-    /// Whether a pin is of something that the server presents, or that its path leads over.
-    fn has(&self, pin: &Pin) -> bool {
-        let path = || self.explanation.paths.iter().flat_map(|path| &path.certificates);
-        match pin.digest {
-            PinDigest::Spki(key) => {
-                path().any(|certificate| certificate.spki == key)
-                    || self.keys().any(|presented| presented == key)
-            }
-            PinDigest::Certificate(digest) => {
-                path().any(|certificate| certificate.certificate == Some(digest))
-                    || self.chain.iter().any(|der| CertSha256::of_certificate(der) == digest)
-            }
-        }
-    }
-
-    fn keys(&self) -> impl Iterator<Item = SpkiSha256> {
-        self.chain.iter().filter_map(|der| Some(CertificateIdentity::read(der, "").ok()?.spki))
-    }
-
-    fn is_end_entity(&self, pin: &Pin) -> bool {
-        match (pin.digest, self.chain.first()) {
-            (PinDigest::Spki(key), _) => self.keys().next() == Some(key),
-            (PinDigest::Certificate(digest), Some(der)) => {
-                CertSha256::of_certificate(der) == digest
-            }
-            (PinDigest::Certificate(_), None) => false,
-        }
-    }
-}
-
-impl Entry<'_> {
-    pub(super) fn place(&self) -> String {
-        format!("hosts[{}]", self.index)
-    }
-
-    fn answers(&self) -> impl Iterator<Item = (&str, &Answer)> {
-        self.servers.iter().filter_map(|server| {
-            server.answer.as_ref().ok().map(|answer| (server.target.as_str(), answer))
-        })
-    }
+/// What a rule about one entry says of each.
+fn each(survey: &Survey<'_>, rule: fn(&Entry<'_>) -> Vec<String>) -> Vec<Found> {
+    let found = survey.entries.iter().flat_map(|entry| {
+        rule(entry).into_iter().map(|text| (entry.place(), text)).collect::<Vec<_>>()
+    });
+    found.collect()
 }
 
 /// RFC 7469 §4.3: one of the pins must be of a key that is not in use.
@@ -168,7 +85,7 @@ fn no_match(entry: &Entry<'_>) -> Vec<String> {
 
 fn renewed_with_new_keys(entry: &Entry<'_>) -> Vec<String> {
     let short = |(target, answer): (&str, &Answer)| {
-        let leaf = CertificateIdentity::read(answer.chain.first()?, target).ok()?;
+        let leaf = answer.leaf()?;
         let validity = leaf.not_after.saturating_sub(leaf.not_before);
         let at_leaf = |pin: &Pin| match pin.at {
             PinAt::Leaf => true,
@@ -185,4 +102,150 @@ fn renewed_with_new_keys(entry: &Entry<'_>) -> Vec<String> {
         })
     };
     entry.answers().filter_map(short).collect()
+}
+
+/// RFC 7469 knows no such thing; whoever inspects connections often has one key for everything.
+fn its_own_issuer(entry: &Entry<'_>) -> Vec<String> {
+    let inspecting = entry.answers().filter(|(_, answer)| answer.is_its_own_issuer());
+    let text = |(target, _)| {
+        format!(
+            "{target} has the key of its own issuer, as with proxies that inspect: somebody is \
+             between you and it, so pin nothing that you see from here"
+        )
+    };
+    inspecting.map(text).collect()
+}
+
+/// A pinned authority that a server presents and that is nobody's root.
+fn intermediates(entry: &Entry<'_>) -> Vec<String> {
+    if entry.policy.trust() != Trust::SystemAndPin {
+        return Vec::new();
+    }
+    let mut found = BTreeSet::new();
+    let pins = entry.policy.pins().iter().filter(|pin| pin.state != PinState::Retiring);
+    for pin in pins.filter(|pin| pin.at != PinAt::Leaf) {
+        for (_, answer) in entry.answers() {
+            let below_root = |identity: &&CertificateIdentity| {
+                pin.digest.to_string() == identity.spki.to_string()
+                    && !identity.is_self_issued
+                    && stores().authority(&identity.spki).is_none()
+            };
+            if answer.identities.iter().skip(1).any(|identity| below_root(&identity)) {
+                found.insert(intermediate_words(pin));
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// The domain that somebody has registered, by which hosts are strangers or not.
+fn domain(host: &HostName) -> &str {
+    host.registrable_domain().unwrap_or(host.as_str())
+}
+
+fn one_key_for_strangers(survey: &Survey<'_>) -> Vec<Found> {
+    let mut by_key = BTreeMap::<_, Vec<(&Entry<'_>, &Server, CertSha256)>>::new();
+    for entry in &survey.entries {
+        for server in &entry.servers {
+            let Ok(answer) = &server.answer else { continue };
+            let (Some(leaf), Some(der)) = (answer.leaf(), answer.chain.first()) else { continue };
+            let certificate = CertSha256::of_certificate(der);
+            by_key.entry(leaf.spki).or_default().push((entry, server, certificate));
+        }
+    }
+    let mut found = Vec::new();
+    for servers in by_key.values() {
+        let domains: BTreeSet<_> = servers.iter().map(|(_, s, _)| domain(&s.host)).collect();
+        let certificates: BTreeSet<_> = servers.iter().map(|(.., digest)| digest).collect();
+        // One certificate may name them all; several with one key are made as they are asked for.
+        let (Some((entry, ..)), true) =
+            (servers.first(), domains.len() > 1 && certificates.len() > 1)
+        else {
+            continue;
+        };
+        let targets: Vec<_> = servers.iter().map(|(_, server, _)| server.target.as_str()).collect();
+        let text = format!(
+            "{} have one key in different certificates, as with proxies that inspect: make sure \
+             that nobody is between you and them before you pin it",
+            targets.join(", "),
+        );
+        found.push((entry.place(), text));
+    }
+    found
+}
+
+/// What a rule says of each server that presents something else than the last time.
+fn changed(
+    survey: &Survey<'_>,
+    rule: fn(&Entry<'_>, &str, &Answer, &crate::survey::Difference) -> Option<String>,
+) -> Vec<Found> {
+    let mut found = Vec::new();
+    for entry in &survey.entries {
+        for (target, answer) in entry.answers() {
+            let difference = survey.seen.difference(target, answer);
+            let text = difference.and_then(|difference| rule(entry, target, answer, &difference));
+            found.extend(text.map(|text| (entry.place(), text)));
+        }
+    }
+    found
+}
+
+fn new_leaf(
+    entry: &Entry<'_>,
+    target: &str,
+    answer: &Answer,
+    difference: &crate::survey::Difference,
+) -> Option<String> {
+    let pinned = |pin: &Pin| match pin.at {
+        PinAt::Leaf => true,
+        PinAt::Any => answer.is_end_entity(pin),
+        PinAt::Ca => false,
+    };
+    if !difference.leaf || !entry.policy.pins().iter().any(pinned) {
+        return None;
+    }
+    Some(format!(
+        "{target} has another key than on {}: a pin of it costs a new pin set at every renewal, \
+         which is {} a year with certificates of {DAYS_OF_2029} days; renew with the same key",
+        day(difference.since),
+        365_u64.div_ceil(DAYS_OF_2029),
+    ))
+}
+
+fn new_issuers(
+    _: &Entry<'_>,
+    target: &str,
+    _: &Answer,
+    difference: &crate::survey::Difference,
+) -> Option<String> {
+    if difference.issuers.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "{target} is issued by way of {}, which was not there on {}: no pin of an intermediate \
+         would have lasted",
+        difference.issuers.join(", "),
+        day(difference.since),
+    ))
+}
+
+fn day(at: u64) -> String {
+    format_rfc3339_utc(at)[..10].to_owned()
+}
+
+/// Certificates with keys and signatures that clients of the library, or phones, do not take.
+fn not_verifiable(entry: &Entry<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (target, answer) in entry.answers() {
+        for (der, identity) in answer.chain.iter().zip(&answer.identities) {
+            let signature = || match identity.is_self_issued {
+                true => None,
+                false => verifiable_signature(der).err(),
+            };
+            let why = identity.unusable.clone().or_else(signature);
+            let name = identity.subject.as_deref().unwrap_or("a certificate without a name");
+            found.extend(why.map(|why| format!("{target} presents {name}, which has {why}")));
+        }
+    }
+    found
 }

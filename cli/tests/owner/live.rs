@@ -3,6 +3,7 @@
 use pinfold_testkit::Testkit;
 use serde_json::Value;
 
+use super::support::{authority, issue, pem, present, private};
 use super::{Desk, words};
 
 const HOST: &str = "api.example.test";
@@ -82,4 +83,23 @@ fn a_private_authority_judges_its_own_servers() {
     let output = kit.add("backend", &[&private[..], &["root.pem"]].concat());
     assert!(output.status.success(), "{}", words(&output));
     assert_eq!(kit.entry()["anchors"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_server_with_the_key_of_its_issuer_is_a_proxy_that_inspects() {
+    let desk = Desk::new("live-inspected");
+    desk.ok(&["init", "pins.json", "--static"]);
+    let ca = authority("An inspecting proxy");
+    let root = ca.as_ref().der().clone();
+    desk.write("ca.pem", pem(std::slice::from_ref(&root)));
+    let leaf = issue(&[HOST], ca.key(), &ca);
+    let address = present(vec![leaf, root], private(ca.key())).to_string();
+    let before = desk.text("pins.json");
+    let given = ["host", "add", "pins.json", HOST, "--live", "--connect", &address];
+    // Not even for whoever trusts it.
+    for more in [&["--roots", "ca.pem"][..], &["--accept-untrusted"]] {
+        let said = desk.refused(&[&given[..], more].concat());
+        assert!(said.contains("as with proxies that inspect"), "{said}");
+        assert_eq!(desk.text("pins.json"), before);
+    }
 }

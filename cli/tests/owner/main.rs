@@ -5,6 +5,8 @@ mod differences;
 mod exporting;
 mod importing;
 mod live;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -9,7 +9,7 @@ use super::{AT, Desk, parsed, pinset, words};
 /// What `pinset` pins for api.example.com, and another key.
 const A: &str = "YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=";
 const B: &str = "sRHdihwgkaib1P1gxX8HFszlD+7/gTfNvuAybgLPNis=";
-const C: &str = "Vjs8r4z+80wjNcr1YKepWQboSIRi63WsWXhIMN+eWys=";
+const C: &str = "jQJTbIh0grw0/1TkHSumWb+Fs0Ggogr621gT3PvPKG0=";
 const PINS: &str = "<pin digest=\"SHA-256\">A</pin> <pin digest=\"SHA-256\">B</pin>";
 
 /// What is found in `config`, whose keys are written A, B and C, each with its line.

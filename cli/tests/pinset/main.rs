@@ -4,13 +4,19 @@ mod ceremony;
 mod documented;
 mod errors;
 mod lint;
+mod lint_authorities;
 mod lint_config;
 mod lint_live;
+mod mirrors;
+mod monitoring;
 mod passphrases;
 mod playbooks;
 mod publishing;
 mod rules;
 mod signers;
+#[path = "../support/mod.rs"]
+mod support;
+mod watching;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The rules of good practice of `docs/attacks.md` that the tool holds by itself, one by one.
+//! The rules of good practice of `docs/cli.md` that the tool holds by itself, one by one.
 
 use serde_json::{Value, json};
 

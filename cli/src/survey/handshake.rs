@@ -23,8 +23,24 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Presented {
     /// Its certificates, DER, end-entity first.
     pub(crate) chain: Vec<Vec<u8>>,
-    /// Why this system does not trust them, if it does not.
-    pub(crate) untrusted: Option<String>,
+    /// What it staples.
+    ocsp: Vec<u8>,
+}
+
+impl Presented {
+    /// Why this system does not trust them for `target`, if it does not.
+    pub(crate) fn untrusted(&self, target: &str) -> Result<Option<String>, Failure> {
+        let host = host(target)?;
+        let name = ServerName::try_from(host.to_string());
+        let name = name.map_err(|e| Failure::input("--live", e))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let chain: Vec<_> = self.chain.iter().map(|der| CertificateDer::from(&der[..])).collect();
+        let Some((leaf, others)) = chain.split_first() else { return Ok(None) };
+        let judged = rustls_platform_verifier::Verifier::new(provider).and_then(|verifier| {
+            verifier.verify_server_cert(leaf, others, &name, &self.ocsp, UnixTime::now())
+        });
+        Ok(judged.err().map(|e| e.to_string()))
+    }
 }
 
 /// The host of `target`, `HOST[:PORT]`.
@@ -137,16 +153,13 @@ impl ServerCertVerifier for Capture {
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
+        _: &ServerName<'_>,
         ocsp: &[u8],
-        now: UnixTime,
+        _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let judged = rustls_platform_verifier::Verifier::new(self.provider.clone())
-            .and_then(|v| v.verify_server_cert(end_entity, intermediates, name, ocsp, now));
         let chain = std::iter::once(end_entity).chain(intermediates).map(|der| der.to_vec());
-        let untrusted = judged.err().map(|e| e.to_string());
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Presented { chain: chain.collect(), untrusted });
+            Some(Presented { chain: chain.collect(), ocsp: ocsp.to_vec() });
         Err(rustls::Error::General("seen enough".into()))
     }
 
