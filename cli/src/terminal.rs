@@ -19,6 +19,17 @@ pub(crate) fn warn(text: &str) {
     eprintln!("{} {text}", yellow("warning:"));
 }
 
+/// How far long work has come, on a terminal alone: in a log it would be noise.
+pub(crate) fn progress(what: &str, done: usize, all: usize) {
+    const LONG: usize = 50;
+    if all < LONG || !io::stderr().is_terminal() {
+        return;
+    }
+    // The last one takes the line away again.
+    let line = if done == all { String::new() } else { format!("{what}: {done} of {all}") };
+    eprint!("\r\x1b[K{line}");
+}
+
 pub(crate) fn red(text: &str) -> String {
     coloured("31", text)
 }

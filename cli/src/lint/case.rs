@@ -4,6 +4,7 @@ use pinfold_core::pin::{HostName, InspectionAuthority};
 use pinfold_core::pinset::{Document, Root};
 use url::Url;
 
+use super::logged::Issued;
 use crate::pinset_file::PinSetFile;
 use crate::stores::Version;
 
@@ -24,17 +25,6 @@ pub(crate) struct Case {
     pub(crate) phones: Phones,
     /// What logs of certificates show.
     pub(crate) issued: Vec<Issued>,
-}
-
-/// A certificate that was logged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Issued {
-    /// The name as it stands there, with a wildcard perhaps.
-    pub(super) name: String,
-    /// The organisation that issued it, else all of its name.
-    pub(super) issuer: String,
-    /// In seconds since 1970.
-    pub(super) until: u64,
 }
 
 /// The oldest versions of the systems that an app runs on.

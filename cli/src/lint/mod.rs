@@ -6,6 +6,7 @@ mod catalogue;
 mod config;
 mod history;
 mod log;
+mod logged;
 mod report;
 mod rules;
 mod servers;

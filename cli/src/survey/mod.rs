@@ -3,6 +3,7 @@
 mod handshake;
 mod seen;
 mod server;
+mod sights;
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -16,6 +17,7 @@ pub(crate) use seen::{Difference, Seen};
 pub(crate) use server::{Answer, Server};
 
 use crate::failure::Failure;
+use crate::terminal;
 
 /// A server to be asked: host, port, and the address in place of what the name resolves to.
 pub(crate) type Named = (String, u16, SocketAddr);
@@ -110,6 +112,7 @@ fn answers(
                     let server = Server::ask(client, &q.host, q.port, q.address, manner.at);
                     let mut answers = answers.lock().expect("no thread panics with it");
                     answers.push((number, q.entry, server));
+                    terminal::progress("servers", answers.len(), questions.len());
                 }
             });
         }

@@ -78,11 +78,16 @@ fn summary(look: Option<&Look>) -> String {
     };
     let hosts: usize = look.documents.iter().map(|document| document.hosts.len()).sum();
     format!(
-        "<p class=\"summary {class}\">{words}</p>\n<p>{hosts} servers and {} mirrors, looked at \
-         {}.</p>\n",
-        look.mirrors.len(),
+        "<p class=\"summary {class}\">{words}</p>\n<p>{} and {}, looked at {}.</p>\n",
+        counted(hosts, "server"),
+        counted(look.mirrors.len(), "mirror"),
         time(look.at),
     )
+}
+
+/// `1 server`, `2 servers`.
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn time(at: u64) -> String {
@@ -107,7 +112,7 @@ fn section(id: &str, body: &str) -> String {
 
 fn table(caption: &str, head: &[&str], rows: &[String]) -> String {
     if rows.is_empty() {
-        return "<p>None.</p>\n".to_owned();
+        return format!("<p>{}: none.</p>\n", escaped(caption));
     }
     let head: String = head.iter().map(|name| format!("<th scope=\"col\">{name}</th>")).collect();
     // What is wider than the window is scrolled, by the keyboard as well.

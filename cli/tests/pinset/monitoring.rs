@@ -121,7 +121,10 @@ impl Drop for Running {
 fn monitor(desk: &Desk, web: &Web) -> (Running, String) {
     let connect = web.connect(HOST);
     let url = format!("https://{HOST}/current.json");
-    let given = ["monitor", "p.json", "--published", "bundle.json", "--roots", "web.pem"];
+    // Whatever a file is called, the page has it as text.
+    desk.write("<i>.json", r#"{"schema":1,"hosts":[]}"#);
+    let given =
+        ["monitor", "p.json", "<i>.json", "--published", "bundle.json", "--roots", "web.pem"];
     let more = ["--connect", &connect, "--url", &url, "--listen", "127.0.0.1:0", "--interval", "1"];
     let mut command = desk.command(env!("CARGO_BIN_EXE_pinfold"), &[&given[..], &more].concat());
     let mut child =
@@ -164,7 +167,8 @@ fn the_page_is_plain_and_locked_down() {
     ] {
         assert!(head.lines().any(|line| line == field), "{field}: {head}");
     }
-    for absent in ["<script", "style=\"", "onclick", "http://", "<img"] {
+    assert!(body.contains("&lt;i&gt;.json"), "{body}");
+    for absent in ["<i>", "<script", "style=\"", "onclick", "http://", "<img"] {
         assert!(!body.contains(absent), "{absent}");
     }
     for there in ["<html lang=\"en\">", "href=\"#main\"", "https://pins.example.org/current.json"] {
