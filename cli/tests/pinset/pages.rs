@@ -45,16 +45,21 @@ fn the_quickstart_of_whoever_owns_the_pins() {
     );
 }
 
-/// Plays a page whose file has this name; after a block of words, the commands before it have said
-/// just that.
+/// Plays a page whose file has this name.
 fn migrate(name: &str, page: &str, file: &str) -> Desk {
     let desk = Desk::new(name);
     desk.write(file, blocks(page, "xml").concat());
+    follow(&desk, name, page);
+    desk
+}
+
+/// Plays a page; before a block of words, the commands have said just that.
+fn follow(desk: &Desk, name: &str, page: &str) {
     let mut said = String::new();
     let mut compared = 0;
     for part in page.split("\n```").skip(1) {
         if let Some(script) = part.strip_prefix("sh\n") {
-            said = play(&desk, script);
+            said = play(desk, script);
         } else if let Some(text) = part.strip_prefix("text\n") {
             let lines: Vec<_> = text.lines().collect();
             let found: Vec<_> = said.lines().collect();
@@ -64,7 +69,19 @@ fn migrate(name: &str, page: &str, file: &str) -> Desk {
         }
     }
     assert!(compared >= 2, "{name}");
-    desk
+}
+
+#[test]
+fn rolling_out_and_back() {
+    let desk = Desk::after_the_ceremony("rollout");
+    // The version that was wrong.
+    desk.pinset(3, 0, "pin", "root-1.json");
+    std::fs::create_dir(desk.path("public")).expect("a folder");
+    desk.bundle("public/bundle.json", &["root-1.json"], "pinset-0-3.dsse.json");
+    follow(&desk, "rollout", include_str!("../../../docs/rollout.md"));
+    let [wrong, good] = ["pins.json", "good.json"].map(|file| desk.json(file));
+    assert_eq!((&wrong["hosts"], &good["version"]), (&serde_json::json!([]), &4.into()));
+    assert_eq!(good["hosts"][0]["mode"], "report_only");
 }
 
 #[test]
