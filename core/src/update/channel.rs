@@ -358,3 +358,6 @@ fn pace(state: &State) -> Pace {
         urgent: Duration::from_secs(update.min_interval),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 
 mod chance;
 mod mirror;
-mod owner;
+pub(super) mod owner;
 mod phone;
 
 use std::fmt::Write as _;

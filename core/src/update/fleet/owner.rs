@@ -16,26 +16,28 @@ const SPKI: &[u8] = &[
     0x3d, 3, 1, 7, 3, 0x42, 0,
 ];
 /// When everything begins.
-pub(super) const BEGIN: u64 = 1_800_000_000;
-pub(super) const DAY: u64 = 86_400;
-pub(super) const HOST: &str = "api.example.com";
+pub(in crate::update) const BEGIN: u64 = 1_800_000_000;
+pub(in crate::update) const DAY: u64 = 86_400;
+pub(in crate::update) const HOST: &str = "api.example.com";
 /// Of the document, of the app, and of a thief.
-pub(super) const DOCUMENT: [&str; 2] = ["https://d0.example.net/b", "https://d1.example.net/b"];
-pub(super) const EMBEDDED: [&str; 2] = ["https://e0.example.org/b", "https://e1.example.org/b"];
-pub(super) const THIEF: &str = "https://thief";
+pub(in crate::update) const DOCUMENT: [&str; 2] =
+    ["https://d0.example.net/b", "https://d1.example.net/b"];
+pub(in crate::update) const EMBEDDED: [&str; 2] =
+    ["https://e0.example.org/b", "https://e1.example.org/b"];
+pub(in crate::update) const THIEF: &str = "https://thief";
 
 /// What is published from some time on.
 #[derive(Debug)]
-pub(super) struct Published {
+pub(in crate::update) struct Published {
     /// Seconds since [`BEGIN`].
-    pub(super) at: u64,
-    pub(super) bundle: Vec<u8>,
-    pub(super) order: Order,
-    pub(super) what: What,
+    pub(in crate::update) at: u64,
+    pub(in crate::update) bundle: Vec<u8>,
+    pub(in crate::update) order: Order,
+    pub(in crate::update) what: What,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(in crate::update) enum What {
     Issue,
     /// A server's key is stolen, and its pin goes.
     Withdrawal,
@@ -53,9 +55,9 @@ pub(super) enum What {
 
 /// Everything that is ever published, in its order.
 #[derive(Debug)]
-pub(super) struct History {
-    pub(super) embedded: Embedded,
-    pub(super) published: Vec<Published>,
+pub(in crate::update) struct History {
+    pub(in crate::update) embedded: Embedded,
+    pub(in crate::update) published: Vec<Published>,
 }
 
 struct Keys {
@@ -68,7 +70,7 @@ fn day(day: f64) -> u64 {
 }
 
 impl History {
-    pub(super) fn new() -> Self {
+    pub(in crate::update) fn new() -> Self {
         let keys = Keys { root: key(), signers: (0..3).map(|_| key()).collect() };
         let roots = [keys.root(1, 0, 0), keys.root(2, 1, 1), keys.root(3, 1, 2)];
         let mut history = Vec::new();
@@ -111,19 +113,19 @@ impl History {
     }
 
     /// The server's key at a time: the one that is pinned first then.
-    pub(super) fn server_key(at: u64) -> u8 {
+    pub(in crate::update) fn server_key(at: u64) -> u8 {
         let from = [(0.0, 0), (9.0, 1), (30.0, 2), (40.0, 4), (51.0, 5), (104.0, 6)];
         from.iter().rev().find(|(from, _)| at >= day(*from)).map_or(0, |(_, key)| *key)
     }
 }
 
 /// Whether nothing that is published has the server's key, or has reached every CDN.
-pub(super) fn is_owners_fault(at: u64) -> bool {
+pub(in crate::update) fn is_owners_fault(at: u64) -> bool {
     (day(40.0)..day(40.5) + 300).contains(&at)
 }
 
 /// A pin of the server's key of this number.
-pub(super) fn pin(key: u8) -> String {
+pub(in crate::update) fn pin(key: u8) -> String {
     STANDARD.encode(Sha256::digest([key]))
 }
 
