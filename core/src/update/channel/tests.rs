@@ -114,7 +114,7 @@ fn what_is_newer_is_swapped_told_and_stored_once_and_the_look_says_so() {
     let newer = answer(&channel, &history, 1);
     let order = history.published[1].order;
     let updated = Action::Tell(UpdateEvent::Updated { order });
-    let actions = channel.answered(&first, newer.clone(), at(NOW), START);
+    let actions = channel.answered(&first, newer, at(NOW), START);
     // It heals whoever waits at once, and nobody hurries to the next mirror.
     assert_eq!(actions, [Action::Swap, updated, Action::Store]);
     let actions = channel.proceed(at(NOW), Duration::from_millis(500));
@@ -219,16 +219,16 @@ fn a_mirror_with_what_is_older_is_told_once_until_there_is_something_newer() {
         };
         actions.into_iter().filter_map(of_it).collect::<Vec<_>>()
     };
-    let stale = UpdateEvent::StaleMirror { url: DOCUMENT[0].into() };
+    let stale = [UpdateEvent::StaleMirror { url: DOCUMENT[0].into() }];
     assert!(matches!(told(&mut channel, 2)[..], [UpdateEvent::Updated { .. }]));
-    assert_eq!(told(&mut channel, 1), [stale.clone()]);
+    assert_eq!(told(&mut channel, 1), stale);
     assert!(told(&mut channel, 1).is_empty());
     assert!(matches!(told(&mut channel, 3)[..], [UpdateEvent::Updated { .. }]));
-    assert_eq!(told(&mut channel, 1), [stale.clone()]);
+    assert_eq!(told(&mut channel, 1), stale);
     // It has caught up, and falls behind again.
     assert!(told(&mut channel, 3).is_empty());
-    assert_eq!(told(&mut channel, 2), [stale.clone()]);
+    assert_eq!(told(&mut channel, 2), stale);
     // What is of an older root is older, too, though its signer is none any more.
     assert!(matches!(told(&mut channel, 16)[..], [UpdateEvent::Updated { .. }]));
-    assert_eq!(told(&mut channel, 13), [stale]);
+    assert_eq!(told(&mut channel, 13), stale);
 }
