@@ -22,6 +22,12 @@ use crate::file::File;
 /// Where settings are looked for.
 const FILE: &str = "pinfold.toml";
 
+/// Options that count only beside another: where that is not given, what a file says of them waits.
+const BESIDE: [(&str, &str, &[&str]); 2] = [
+    ("lint", "live", &["connect", "jobs", "roots", "seen"]),
+    ("host.add", "live", &["accept-untrusted", "connect", "roots"]),
+];
+
 /// The arguments of the command line, with what the environment and the file say of options that are
 /// not given.
 pub(crate) fn arguments(program: &Command) -> Result<Vec<OsString>, Failure> {
@@ -52,9 +58,22 @@ fn with(program: &Command, given: Vec<OsString>, table: &Table) -> Result<Vec<Os
         return Ok(given);
     }
     let mut added = Vec::new();
-    for argument in command.get_arguments() {
+    // Those that others wait for come first.
+    let needed =
+        |argument: &&clap::Arg| BESIDE.iter().all(|(_, by, _)| argument.get_long() != Some(by));
+    let mut options: Vec<_> = command.get_arguments().collect();
+    options.sort_by_key(needed);
+    for argument in options {
         let Some(option) = argument.get_long() else { continue };
         if matches!(option, "help" | "version") || is_given(&given[at..], argument) {
+            continue;
+        }
+        let waits = BESIDE
+            .iter()
+            .find(|(of, _, options)| *of == path.join(".") && options.contains(&option));
+        if let Some((_, by, _)) = waits
+            && ![&given[at..], &added].concat().iter().any(|word| is_word(word, by))
+        {
             continue;
         }
         let flag = matches!(argument.get_action(), ArgAction::SetTrue);
@@ -114,6 +133,12 @@ fn of_file(
     Ok(())
 }
 
+/// Whether a word is this option, with a value or without.
+fn is_word(word: &OsString, option: &str) -> bool {
+    let word = word.to_str().and_then(|word| word.strip_prefix("--")).unwrap_or_default();
+    word == option || word.split_once('=').is_some_and(|(name, _)| name == option)
+}
+
 /// Whether an option is on the command line.
 fn is_given(given: &[OsString], argument: &clap::Arg) -> bool {
     let long = argument.get_long().map(|long| format!("--{long}"));
@@ -149,7 +174,8 @@ mod tests {
         let list = Arg::new("embedded").long("embedded").num_args(1..).action(ArgAction::Append);
         let flag = Arg::new("live").long("live").action(ArgAction::SetTrue);
         let short = Arg::new("output").long("output").short('o');
-        let lint = Command::new("lint").args([list, flag, short]).arg(Arg::new("file"));
+        let roots = Arg::new("roots").long("roots");
+        let lint = Command::new("lint").args([roots, list, flag, short]).arg(Arg::new("file"));
         let add = Command::new("add").arg(Arg::new("roots").long("roots"));
         Command::new("pinfold").subcommand(lint).subcommand(Command::new("host").subcommand(add))
     }
@@ -166,16 +192,23 @@ mod tests {
         let file =
             "[lint]\nembedded = ['a', 'b']\nlive = true\noutput = 'x'\n[host.add]\nroots = 'r'";
         for (line, words) in [
-            ("pinfold lint p", "pinfold lint --embedded=a --embedded=b --live --output=x p"),
+            ("pinfold lint p", "pinfold lint --live --embedded=a --embedded=b --output=x p"),
             ("pinfold lint p --embedded c --live -o y", "pinfold lint p --embedded c --live -o y"),
             ("pinfold lint --embedded=c p -oy", "pinfold lint --live --embedded=c p -oy"),
-            ("pinfold host add", "pinfold host add --roots=r"),
+            ("pinfold host add --live", "pinfold host add --roots=r --live"),
             ("pinfold help lint", "pinfold help lint"),
             ("pinfold", "pinfold"),
         ] {
             assert_eq!(merged(line, file).as_deref(), Ok(words), "{line}");
         }
         assert_eq!(merged("pinfold lint", "[lint]\nlive = false").as_deref(), Ok("pinfold lint"));
+        // What counts only with --live waits for it.
+        let roots = "[lint]\nroots = 'r'";
+        assert_eq!(merged("pinfold lint p", roots).as_deref(), Ok("pinfold lint p"));
+        let with = merged("pinfold lint p --live", roots);
+        assert_eq!(with.as_deref(), Ok("pinfold lint --roots=r p --live"));
+        let both = merged("pinfold lint p", &format!("{roots}\nlive = true"));
+        assert_eq!(both.as_deref(), Ok("pinfold lint --live --roots=r p"));
     }
 
     #[test]
