@@ -430,7 +430,7 @@ fn bad_arguments_are_exit_2() {
     for more in [
         vec![URL, "-H", "no colon"],
         vec![URL, "-H", "Host: a"],
-        vec![URL, "-X", "TRACE"],
+        vec![URL, "-X", "CONNECT"],
         vec![URL, "-X", "GET", "-d", "x"],
         vec![URL, "-d", "@/nonexistent"],
         vec![URL, "--timeout", "-1"],

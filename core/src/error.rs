@@ -194,8 +194,16 @@ pub enum UntrustedReason {
 pub enum TimeoutPhase {
     /// Name resolution, TCP and TLS together.
     Connect,
+    /// The first byte of the answer.
+    FirstByte,
+    /// Name resolution alone.
+    Lookup,
+    /// The wait for the request's turn.
+    Queue,
     /// The next bytes of the answer.
     Read,
+    /// The TLS handshake with one address.
+    Tls,
     /// The whole call: redirects and the body included.
     Total,
     /// The platform's judgement of the certificate.
@@ -254,7 +262,11 @@ impl Error {
             Self::PinSetLapsed(_) => "pin_set_lapsed",
             Self::ResponseTooLarge { .. } => "response_too_large",
             Self::Timeout { phase: TimeoutPhase::Connect, .. } => "timeout_connect",
+            Self::Timeout { phase: TimeoutPhase::FirstByte, .. } => "timeout_first_byte",
+            Self::Timeout { phase: TimeoutPhase::Lookup, .. } => "timeout_lookup",
+            Self::Timeout { phase: TimeoutPhase::Queue, .. } => "timeout_queue",
             Self::Timeout { phase: TimeoutPhase::Read, .. } => "timeout_read",
+            Self::Timeout { phase: TimeoutPhase::Tls, .. } => "timeout_tls",
             Self::Timeout { phase: TimeoutPhase::Total, .. } => "timeout_total",
             Self::Timeout { phase: TimeoutPhase::Trust, .. } => "timeout_trust",
             Self::TlsFailed { .. } => "tls_failed",
@@ -295,7 +307,11 @@ impl Error {
         "pin_set_lapsed",
         "response_too_large",
         "timeout_connect",
+        "timeout_first_byte",
+        "timeout_lookup",
+        "timeout_queue",
         "timeout_read",
+        "timeout_tls",
         "timeout_total",
         "timeout_trust",
         "tls_failed",
@@ -439,7 +455,11 @@ impl fmt::Display for Error {
             Self::Timeout { host, phase, after } => {
                 let what = match phase {
                     TimeoutPhase::Connect => "connecting to",
+                    TimeoutPhase::FirstByte => "the first byte of the answer of",
+                    TimeoutPhase::Lookup => "looking up",
+                    TimeoutPhase::Queue => "the wait for the turn of a request to",
                     TimeoutPhase::Read => "the answer of",
+                    TimeoutPhase::Tls => "the TLS handshake with",
                     TimeoutPhase::Total => "the request to",
                     TimeoutPhase::Trust => "the system's judgement of the certificate of",
                 };

@@ -85,7 +85,7 @@ fn digits(text: &[u8]) -> Option<u64> {
     text.iter().try_fold(0, |n, c| c.is_ascii_digit().then(|| n * 10 + u64::from(c - b'0')))
 }
 
-fn seconds(year: u64, month: u64, day: u64, [h, m, s]: [u64; 3]) -> Option<u64> {
+pub(crate) fn seconds(year: u64, month: u64, day: u64, [h, m, s]: [u64; 3]) -> Option<u64> {
     let leap = is_leap(year);
     let length = match month {
         2 => 28 + u64::from(leap),

@@ -3,17 +3,19 @@
 mod common;
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use common::*;
+use pinfold_core::client::Resolver;
 use pinfold_core::pin::{HostSpec, Mode, PinAt, PinSetSpec};
 use pinfold_core::verify::{TrustQuestion, TrustedPath};
 use pinfold_core::{
-    CancelToken, Clock, Error, Method, PinSet, PlatformTrust, Request, Roots, UntrustedReason,
-    format_rfc3339_utc,
+    CancelToken, Client, Clock, Error, Method, PinSet, PlatformTrust, Request, Roots,
+    UntrustedReason, format_rfc3339_utc,
 };
 use pinfold_testkit::{Event, Server, Testkit};
 
@@ -326,4 +328,79 @@ fn a_client_that_is_closed_closes_its_idle_connections() {
     // Not by the end of its last handle, which is still here.
     wait_closed(kit.server("backend"), 1);
     drop(client);
+}
+
+/// Finds what a test says.
+struct Finds<F>(F);
+
+impl<F: Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync> Resolver for Finds<F> {
+    fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        (self.0)(host)
+    }
+}
+
+#[test]
+fn a_resolver_of_the_app_is_asked_and_whatever_it_does_is_an_error_of_the_call() {
+    let kit = kit();
+    let port = kit.server("backend").port();
+    let addr = kit.server("backend").addr();
+    let get = |resolver: Arc<dyn Resolver>| {
+        let roots = ["root", "other_root"].map(|name| kit.pki().certificate(name).to_vec());
+        let client = Client::builder(pinned(&kit, "backend"))
+            .roots(Roots::Only(roots.into()))
+            .resolver(resolver)
+            .timeout(Duration::from_secs(20))
+            .build()
+            .expect("good settings");
+        client.get(&format!("https://{HOST}:{port}/")).map(|response| response.status())
+    };
+    assert_eq!(
+        get(Arc::new(Finds(move |host: &str| {
+            assert_eq!(host, HOST);
+            Ok(vec![addr.ip()])
+        }))),
+        Ok(200)
+    );
+    let reasons: [Arc<dyn Resolver>; 3] = [
+        Arc::new(Finds(|_: &str| Err(io::Error::other("no such name")))),
+        Arc::new(Finds(|_: &str| Ok(Vec::new()))),
+        Arc::new(Finds(|_: &str| panic!("in the app's code"))),
+    ];
+    for resolver in reasons {
+        let code = get(resolver).expect_err("no address").code();
+        assert!(["dns_failed", "offline"].contains(&code), "{code}");
+    }
+}
+
+#[test]
+fn a_connection_that_was_made_before_serves_the_first_request_and_is_judged_like_others() {
+    let kit = kit();
+    let backend = kit.server("backend");
+    let client = client(&kit, pinned(&kit, "backend"), "backend");
+    let cancel = CancelToken::new();
+    client.preconnect(&url("/whatever"), &cancel).expect("pinned");
+    client.preconnect(&url("/"), &cancel).expect("it is there");
+    assert_eq!((connections(backend), requests(backend)), (1, 0));
+    assert_eq!(client.get(&url("/")).expect("pinned").status(), 200);
+    assert_eq!(connections(backend), 1);
+    // A session has none of its client's.
+    let session = client.session().build().expect("a session");
+    session.preconnect(&url("/"), &cancel).expect("pinned");
+    assert_eq!(connections(backend), 2);
+    // One that the server closes meanwhile costs no request.
+    client.preconnect(&url("/"), &cancel).expect("it is there");
+    backend.drop_connections();
+    wait_closed(backend, 2);
+    assert_eq!(client.get(&url("/")).expect("another one").status(), 200);
+
+    let other = self::client(&kit, pinned(&kit, "backend"), "interceptor");
+    assert_eq!(
+        other.preconnect(&url("/"), &cancel).expect_err("not its key").code(),
+        "pin_mismatch"
+    );
+    let unpinned = other.preconnect("https://other.test/", &cancel).expect_err("no entry");
+    assert_eq!(unpinned.code(), "host_not_pinned");
+    client.close();
+    let closed = client.preconnect(&url("/"), &CancelToken::new()).expect_err("closed");
+    assert_eq!(closed.code(), "client_closed");
 }

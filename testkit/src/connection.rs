@@ -62,6 +62,11 @@ impl<'a> Connection<'a> {
         self.id
     }
 
+    /// What its server has seen.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.log.events()
+    }
+
     pub(crate) fn resumed(&self) -> bool {
         self.tls.conn.handshake_kind() == Some(HandshakeKind::Resumed)
     }

@@ -86,6 +86,8 @@
 //! | `/bad-status` | the status `2x0`, closes |
 //! | `/bad-header`, `/nul-header` | a field name with a space; a field value with a NUL, closes |
 //! | `/bad-length` | two different `Content-Length`, closes |
+//! | `/in-turn/A,B…?fields=NAME:VALUE\|…` | these statuses with these fields, one after the other for requests to this target, and the last for all to come; `close` is none, but the end, and `hang` nothing |
+//! | `/guarded/TOKEN` | 401 with `WWW-Authenticate` without `Authorization: Bearer TOKEN`, else what `/echo` answers |
 //! | `/hex/BYTES` | these bytes, head and all |
 //!
 //! A path given to [`Server::publish`] answers with that body, its SHA-256 as `ETag`, or 304; or with the

@@ -11,6 +11,7 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::json;
 
 use crate::connection::{Connection, Ending};
+use crate::event::Event;
 use crate::http::{Chunked, Request, Response};
 
 const MEBIBYTE: usize = 1 << 20;
@@ -153,6 +154,8 @@ fn route(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {
             Ok(Ending::Cut)
         }
 
+        ["in-turn", turns] => in_turn(request, to, turns),
+        ["guarded", token] => guarded(request, to, token),
         ["garbage"] => send(to, b"\x00\xff\x13 this is not HTTP\r\n\r\n").map(|()| Ending::Close),
         ["bad-status"] => bad(to, b"HTTP/1.1 2x0 OK\r\nContent-Length: 2\r\n"),
         ["bad-header"] => bad(to, b"HTTP/1.1 200 OK\r\nX Bad: value\r\nContent-Length: 2\r\n"),
@@ -172,6 +175,35 @@ fn echo(request: &Request, connection: &Connection<'_>) -> serde_json::Value {
         "connection": connection.id(),
         "resumed": connection.resumed(),
     })
+}
+
+/// The request itself is in the log already.
+fn in_turn(request: &Request, to: &mut Connection<'_>, turns: &str) -> io::Result<Ending> {
+    let is_this =
+        |event: &Event| matches!(event, Event::Request { path, .. } if *path == request.target);
+    let asked = to.events().iter().filter(|event| is_this(event)).count();
+    let turns = turns.split(',').collect::<Vec<_>>();
+    let code = match turns[asked.clamp(1, turns.len()) - 1] {
+        "close" => return Ok(Ending::Close),
+        "hang" => return to.hang(),
+        code => number(code)?,
+    };
+    let mut response = Response::new(code as u16, if code == 204 { "" } else { "in turn" });
+    for field in request.query("fields").unwrap_or_default().split('|') {
+        if let Some((name, value)) = field.split_once(':') {
+            response = response.header(name, value);
+        }
+    }
+    reply(request, to, &response)
+}
+
+fn guarded(request: &Request, to: &mut Connection<'_>, token: &str) -> io::Result<Ending> {
+    if request.header("authorization") == Some(&format!("Bearer {token}")) {
+        let response = Response::json(200, &echo(request, to));
+        return reply(request, to, &response);
+    }
+    let refused = Response::new(401, "who are you?");
+    reply(request, to, &refused.header("WWW-Authenticate", "Bearer realm=\"testkit\""))
 }
 
 fn status(request: &Request, to: &mut impl Write, code: usize) -> io::Result<Ending> {

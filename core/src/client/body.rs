@@ -118,7 +118,7 @@ impl Open {
 impl Drop for Ongoing {
     fn drop(&mut self) {
         self.client.0.calls.end(&self.cancel);
-        self.client.0.dispatcher.leave(&self.host);
+        self.client.0.shared.dispatcher.leave(&self.host);
     }
 }
 

@@ -7,10 +7,16 @@ use std::time::Duration;
 
 use ureq::http::HeaderValue;
 
+use super::authenticator::{Auth, Authenticator};
+use super::cookies::CookieJar;
+use super::defaults::{Defaults, Raw};
+use super::retry::Retries;
+use super::session::Own;
 use super::{Client, PinSource};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
-use crate::net::ConnectTo;
+use crate::events::EventListener;
+use crate::net::{ConnectTo, Resolver};
 use crate::pin::{HostName, PinSet};
 use crate::verify::Roots;
 
@@ -19,6 +25,7 @@ pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
 
 /// Each has a thread.
 const MAX_REQUESTS: usize = 10_000;
+const MAX_RETRIES: u32 = 20;
 /// Each has a file descriptor.
 const MAX_IDLE: usize = 1_000;
 
@@ -40,6 +47,10 @@ pub struct ClientBuilder {
     pins: PinSet,
     settings: Settings,
     connect_to: Vec<(String, u16, SocketAddr)>,
+    base_url: Option<String>,
+    headers: Vec<Raw>,
+    cookies: Option<CookieJar>,
+    authenticator: Option<Arc<dyn Authenticator>>,
 }
 
 #[derive(Clone)]
@@ -51,10 +62,17 @@ pub(super) struct Settings {
     pub(super) connect_timeout: Duration,
     pub(super) read_timeout: Duration,
     pub(super) timeout: Duration,
+    pub(super) queue_timeout: Duration,
+    pub(super) lookup_timeout: Duration,
+    pub(super) tls_timeout: Duration,
+    pub(super) first_byte_timeout: Duration,
+    pub(super) retries: Retries,
     pub(super) max_response_bytes: u64,
     pub(super) max_redirects: u32,
     pub(super) user_agent: String,
     pub(super) connect_to: Arc<ConnectTo>,
+    pub(super) resolver: Option<Arc<dyn Resolver>>,
+    pub(super) listener: Option<Arc<dyn EventListener>>,
     pub(super) max_idle_connections: usize,
     pub(super) max_requests: usize,
     pub(super) max_requests_per_host: usize,
@@ -79,17 +97,26 @@ impl ClientBuilder {
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
+            queue_timeout: Duration::ZERO,
+            lookup_timeout: Duration::ZERO,
+            tls_timeout: Duration::ZERO,
+            first_byte_timeout: Duration::ZERO,
+            retries: Retries::new(0),
             max_response_bytes: 16 << 20,
             max_redirects: 10,
             user_agent: concat!("pinfold/", env!("CARGO_PKG_VERSION")).to_owned(),
             connect_to: Arc::default(),
+            resolver: None,
+            listener: None,
             max_idle_connections: 64,
             max_requests: 256,
             max_requests_per_host: 128,
             clock: Arc::new(SystemClock),
             resumes: true,
         };
-        Self { pins, settings, connect_to: Vec::new() }
+        let (connect_to, base_url, headers) = Default::default();
+        let (cookies, authenticator) = Default::default();
+        Self { pins, settings, connect_to, base_url, headers, cookies, authenticator }
     }
 
     pub(crate) fn with_source(source: Arc<dyn PinSource>) -> Self {
@@ -129,6 +156,58 @@ impl ClientBuilder {
     /// For the next bytes of an answer, from the end of the request on; 10 s by default, 0 for none.
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
         self.settings.read_timeout = timeout;
+        self
+    }
+
+    /// For the wait for its turn, of each request; none by default, and 0 for none.
+    pub fn queue_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.queue_timeout = timeout;
+        self
+    }
+
+    /// For the lookup of a name, within [`Self::connect_timeout`]; none by default, and 0 for none.
+    pub fn lookup_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.lookup_timeout = timeout;
+        self
+    }
+
+    /// For the TLS handshake with one address, the judgement of the certificate included, within
+    /// [`Self::connect_timeout`]; none by default, and 0 for none.
+    pub fn tls_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.tls_timeout = timeout;
+        self
+    }
+
+    /// For the first byte of an answer, from the end of the request on, in the place of
+    /// [`Self::read_timeout`], which holds for those that follow; none by default, and 0 for none.
+    pub fn first_byte_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.first_byte_timeout = timeout;
+        self
+    }
+
+    /// How often a request is sent again that failed for a moment, or that a server could not answer for
+    /// now (408, 429, 502, 503 and 504); never by default.
+    ///
+    /// A request of which nothing was sent is whatever its method is; others only where their method is
+    /// idempotent ([`super::Method::is_idempotent`]) and their body can begin again. A server's
+    /// `Retry-After` is waited for. All of it happens within the call's timeout: what cannot be had until
+    /// then is not waited for, and the answer or the error is the last one's. All requests of a client
+    /// and its sessions share a budget, so that they send little more when everything fails.
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.settings.retries = retries;
+        self
+    }
+
+    /// Where the client's own cookies are kept; by default none are, and those that come are headers like
+    /// others. Its sessions have jars of their own.
+    pub fn cookies(mut self, jar: CookieJar) -> Self {
+        self.cookies = Some(jar);
+        self
+    }
+
+    /// Who gives the tokens of the client's own requests, of those to the server of [`Self::base_url`].
+    pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
+        self.authenticator = Some(authenticator);
         self
     }
 
@@ -183,11 +262,43 @@ impl ClientBuilder {
         self
     }
 
+    /// What relative URLs begin with (RFC 3986 §5), as in `client.get("v1/me")`: an absolute URL whose
+    /// path ends with a slash, without a query. None by default, and every URL is absolute.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// A header of every request that has none of this name itself.
+    pub fn default_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned(), false));
+        self
+    }
+
+    /// A header with a secret, of every request to the server of [`Self::base_url`]; nobody else gets it.
+    /// `Authorization` and `Cookie` are secrets by themselves.
+    pub fn sensitive_default_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned(), true));
+        self
+    }
+
     /// Connects to `address` for `host` and `port` instead of looking the name up, as curl's
     /// `--connect-to` does: for staging servers and tests. Trust, host name and pins are judged as
     /// ever.
     pub fn connect_to(mut self, host: &str, port: u16, address: SocketAddr) -> Self {
         self.connect_to.push((host.to_owned(), port, address));
+        self
+    }
+
+    /// Who finds the addresses of hosts, in the place of the system; [`Self::connect_to`] counts before.
+    pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
+        self.settings.resolver = Some(resolver);
+        self
+    }
+
+    /// Who is told what happens to each call; nobody by default.
+    pub fn listener(mut self, listener: Arc<dyn EventListener>) -> Self {
+        self.settings.listener = Some(listener);
         self
     }
 
@@ -212,8 +323,19 @@ impl ClientBuilder {
                 return fail(field, "not between 1 ms and 24 hours");
             }
         }
-        if self.settings.read_timeout > MAX_TIMEOUT {
-            return fail("read_timeout", "more than 24 hours");
+        for (field, timeout) in [
+            ("read_timeout", self.settings.read_timeout),
+            ("queue_timeout", self.settings.queue_timeout),
+            ("lookup_timeout", self.settings.lookup_timeout),
+            ("tls_timeout", self.settings.tls_timeout),
+            ("first_byte_timeout", self.settings.first_byte_timeout),
+        ] {
+            if timeout > MAX_TIMEOUT {
+                return fail(field, "more than 24 hours");
+            }
+        }
+        if self.settings.retries.most > MAX_RETRIES {
+            return fail("retries", "more than 20");
         }
         for (field, requests) in [
             ("max_requests", self.settings.max_requests),
@@ -245,6 +367,9 @@ impl ClientBuilder {
             };
         }
         self.settings.connect_to = Arc::new(connect_to);
-        Client::start(self.pins, self.settings)
+        let defaults = Defaults::new(self.base_url.as_deref(), &self.headers)?;
+        let auth = self.authenticator.map(|it| Auth::new(it, &defaults)).transpose()?;
+        let own = Own { defaults, cookies: self.cookies, auth: auth.map(Arc::new) };
+        Client::start(self.pins, self.settings, own)
     }
 }

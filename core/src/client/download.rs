@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::method::Method;
 use super::partial::Partial;
-use super::request::{Method, Request};
+use super::request::Request;
 use super::response::Response;
 use super::upload::{OnProgress, Progress};
 use super::url::Target;
@@ -145,7 +146,7 @@ impl Client {
                 }
                 Fate::Other => {
                     let limit = download.request.max_response_bytes;
-                    let limit = limit.unwrap_or(self.0.settings.max_response_bytes);
+                    let limit = limit.unwrap_or(self.0.shared.settings.max_response_bytes);
                     return response.with(|body| body.into_bytes(limit));
                 }
                 Fate::Stale => {
@@ -259,6 +260,6 @@ fn is_broken(error: &Error) -> bool {
         error,
         Error::ConnectionLost { .. }
             | Error::Truncated { .. }
-            | Error::Timeout { phase: TimeoutPhase::Read, .. }
+            | Error::Timeout { phase: TimeoutPhase::FirstByte | TimeoutPhase::Read, .. }
     )
 }

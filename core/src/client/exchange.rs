@@ -1,15 +1,18 @@
 //! One request, one response.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ureq::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
+use ureq::http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE,
+};
 use ureq::http::{self, HeaderName, HeaderValue};
 
 use super::builder::Settings;
 use super::codings::{self, Asked, codings, has_body};
 use super::incoming::{Incoming, Reader};
-use super::request::{Method, Request};
+use super::method::Method;
+use super::request::Request;
 use super::response::Response;
 use super::upload::{Body, Sending};
 use crate::error::Error;
@@ -25,39 +28,60 @@ pub(super) enum Retry {
     IfIdempotent,
     /// The pin set itself refused the handshake, and nothing of the request has been sent.
     UnderOtherPins,
+    /// There was no connection, for a reason that is not the certificate.
+    NothingSent,
 }
+
+/// What belongs to one attempt beside the request itself.
+#[derive(Default)]
+pub(super) struct Extras {
+    pub(super) session: SessionId,
+    pub(super) cookie: Option<String>,
+    pub(super) authorization: Option<HeaderValue>,
+}
+
+/// What of a head has to fit the connection's buffer; the rest is for what ureq adds.
+const MAX_HEAD: usize = 31 * 1024;
 
 /// What `request` may use up, from now on.
 pub(super) fn limits(settings: &Settings, request: &Request) -> Limits {
     let total = request.timeout.unwrap_or(settings.timeout);
     let read = request.read_timeout.unwrap_or(settings.read_timeout);
     Limits {
+        queue: wanted(settings.queue_timeout),
+        lookup: wanted(settings.lookup_timeout),
         connect: settings.connect_timeout,
-        read: Some(read).filter(|read| !read.is_zero()),
+        tls: wanted(settings.tls_timeout),
+        first_byte: wanted(settings.first_byte_timeout),
+        read: wanted(read),
         total,
         deadline: Instant::now().checked_add(total),
     }
 }
 
+fn wanted(timeout: Duration) -> Option<Duration> {
+    Some(timeout).filter(|timeout| !timeout.is_zero())
+}
+
 /// The response with its body still to come, and whether the request may be sent once more.
 pub(super) fn exchange(
     connections: &Connections,
-    session: SessionId,
     request: &Request,
+    extras: Extras,
     context: &Arc<CallContext>,
     is_pulled: bool,
 ) -> (Result<Response<Incoming>, Error>, Retry) {
-    let key = Key { origin: request.target.origin().clone(), session };
+    let key = Key { origin: request.target.origin().clone(), session: extras.session };
     let leased = match connections.lease(&key, context) {
         Ok(leased) => leased,
         Err(error) if connections.judge().is_by_pin_set(&error, request.target.host()) => {
             return (Err(error), Retry::UnderOtherPins);
         }
-        Err(error) => return (Err(error), Retry::Never),
+        Err(error) => return (Err(error), Retry::NothingSent),
     };
     let watch = leased.watch();
     let withdrawn = leased.watch();
-    let error = match send(leased, watch, request, context, is_pulled) {
+    let error = match send(leased, watch, request, extras, context, is_pulled) {
         Ok(response) => return (Ok(response), Retry::Never),
         Err(error) => error,
     };
@@ -75,15 +99,28 @@ fn send(
     leased: Leased<'_>,
     watch: Watch,
     request: &Request,
+    extras: Extras,
     context: &Arc<CallContext>,
     is_pulled: bool,
 ) -> Result<Response<Incoming>, Error> {
-    let asked = Asked::of(request.headers.iter().map(|header| header.name.as_str()), is_pulled);
+    let asked = Asked::of(request.headers.names(), is_pulled);
     let mut head =
         http::Request::builder().method(request.method.as_str()).uri(request.target.as_str());
     if let Some(headers) = head.headers_mut() {
-        for header in &request.headers {
+        for header in request.headers.iter() {
             headers.append(header.name.clone(), header.value.clone());
+        }
+        if let Some(cookie) =
+            extras.cookie.and_then(|it| HeaderValue::from_bytes(it.as_bytes()).ok())
+        {
+            headers.insert(COOKIE, cookie);
+        }
+        if let Some(token) = extras.authorization {
+            headers.insert(AUTHORIZATION, token);
+        }
+        let size = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+        if size.sum::<usize>() + request.target.as_str().len() > MAX_HEAD {
+            return Err(Error::request("headers", "too large with the URL, cookies and token"));
         }
         if let Some(value) = asked.accept_encoding() {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(value));

@@ -1,5 +1,6 @@
 //! The pinned HTTPS client.
 
+mod authenticator;
 mod body;
 #[cfg(feature = "brotli")]
 mod brotli;
@@ -7,17 +8,27 @@ mod builder;
 mod calls;
 mod charset;
 mod codings;
+mod cookies;
+mod date;
+mod defaults;
 mod dispatcher;
 mod download;
 mod exchange;
 mod gzip;
+mod headers;
+mod hop;
 mod incoming;
+#[cfg(feature = "json")]
+mod json;
+mod method;
 mod multipart;
 mod partial;
 mod pipe;
 mod redirect;
 mod request;
 mod response;
+mod retry;
+mod session;
 mod source;
 mod turn;
 mod upload;
@@ -27,31 +38,40 @@ mod zstd;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+pub use crate::net::Resolver;
+pub use authenticator::{Authenticator, Refused};
 pub use body::ResponseBody;
 pub use builder::ClientBuilder;
 pub use charset::text;
+pub use cookies::{Cookie, CookieJar};
 pub use download::Download;
+pub use method::{Method, MethodToken};
 pub use multipart::{Multipart, Part};
 pub use pipe::{BodyWriter, WrittenBody};
-pub use request::{Method, Request};
+pub use request::Request;
 pub use response::Response;
+pub use retry::Retries;
+pub use session::SessionBuilder;
 pub(crate) use source::{PinSource, WeakClient};
 pub use turn::{Queued, Turn};
 pub use upload::{BodySource, Progress};
 
 use crate::cancel::CancelToken;
 use crate::error::Error;
-use crate::net::{CallContext, Connections, Limits, SessionId, Setup};
-use crate::patience::{Impatience, Patience};
-use crate::pin::{HostName, Outcome, PinSet};
+use crate::events::Events;
+use crate::net::{CallContext, Connections, Key, Limits, SessionId, Setup};
+use crate::patience::Patience;
+use crate::pin::{HostName, PinSet};
 use crate::verify::{Explanation, Judge, SystemTrust};
 use builder::Settings;
 use calls::{Calls, Listed};
 use dispatcher::{Dispatcher, Permit};
-use exchange::Retry;
-use incoming::Incoming;
+use hop::Hop;
+use retry::Budget;
+use session::{Own, Sessions};
 
 /// Sends requests over connections whose certificate the pin set allows.
 ///
@@ -60,12 +80,24 @@ use incoming::Incoming;
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
+/// A session, of which each client is one.
 struct Inner {
+    shared: Arc<Shared>,
+    id: SessionId,
+    own: Own,
+    calls: Arc<Calls>,
+}
+
+/// What all sessions of a client have in common.
+struct Shared {
     settings: Settings,
     system: SystemTrust,
     connections: Connections,
     dispatcher: Dispatcher,
-    calls: Calls,
+    budget: Budget,
+    sessions: Sessions,
+    /// How many calls a listener has been told of.
+    told: AtomicU64,
 }
 
 impl Client {
@@ -82,24 +114,27 @@ impl Client {
         ClientBuilder::new(pins)
     }
 
-    fn start(pins: PinSet, settings: Settings) -> Result<Self, Error> {
+    fn start(pins: PinSet, settings: Settings, own: Own) -> Result<Self, Error> {
         let system = SystemTrust::new(&settings.roots)?;
         let connections = Connections::new(Setup {
             judge: judge(pins, &settings, &system),
             clock: settings.clock.clone(),
             connect_to: settings.connect_to.clone(),
+            resolver: settings.resolver.clone(),
             max_idle: settings.max_idle_connections,
             abort_withdrawn: settings.abort_withdrawn,
             user_agent: &settings.user_agent,
             resumes: settings.resumes,
         })?;
         let dispatcher = Dispatcher::new(settings.max_requests, settings.max_requests_per_host);
-        let calls = Calls::default();
-        let client = Self(Arc::new(Inner { settings, system, connections, dispatcher, calls }));
-        if let Some(source) = &client.0.settings.source {
-            source.attach(WeakClient::new(&client));
+        let (budget, sessions, told) = Default::default();
+        let shared = Shared { settings, system, connections, dispatcher, budget, sessions, told };
+        let shared = Arc::new(shared);
+        if let Some(source) = &shared.settings.source {
+            source.attach(WeakClient::new(&shared));
         }
-        Ok(client)
+        let (id, calls) = Default::default();
+        Ok(Self(Arc::new(Inner { shared, id, own, calls })))
     }
 
     /// Sends a GET request.
@@ -107,7 +142,15 @@ impl Client {
     /// # Errors
     /// Every code of `docs/errors.md` but `cancelled`.
     pub fn get(&self, url: &str) -> Result<Response, Error> {
-        self.send(&Request::new(Method::Get, url)?)
+        self.send(&self.request(Method::Get, url)?)
+    }
+
+    /// A request to a URL that may be relative to [`ClientBuilder::base_url`].
+    ///
+    /// # Errors
+    /// As [`Request::new`].
+    pub fn request(&self, method: Method, url: &str) -> Result<Request, Error> {
+        Ok(Request::to(method, self.0.own.defaults.target(url)?))
     }
 
     /// Sends a request and waits for the whole response.
@@ -150,16 +193,23 @@ impl Client {
         limits: Limits,
         place: Option<Permit<'_>>,
     ) -> Result<Response, Error> {
-        let max = request.max_response_bytes.unwrap_or(self.0.settings.max_response_bytes);
-        let result = self.follow(request, cancel, limits, place, false, |response, _permit| {
-            response.with(|body| body.into_bytes(max))
-        });
+        let max = request.max_response_bytes.unwrap_or(self.0.shared.settings.max_response_bytes);
+        let events = &self.events();
+        let hop = Hop { request, limits: &limits, cancel, is_pulled: false, events };
+        let result =
+            self.follow(hop, place, |response, _permit| response.with(|body| body.into_bytes(max)));
         ended(result, self.is_closed(), cancel.is_cancelled())
+    }
+
+    /// Who is told of a call.
+    fn events(&self) -> Events {
+        let listener = self.0.shared.settings.listener.as_ref();
+        Events::new(listener, || self.0.shared.told.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// What `request` may use up, from now on.
     fn limits(&self, request: &Request) -> Limits {
-        exchange::limits(&self.0.settings, request)
+        exchange::limits(&self.0.shared.settings, request)
     }
 
     /// Sends a request and waits for the head of its response; the body is pulled by the caller. The
@@ -203,7 +253,9 @@ impl Client {
         listed: Listed<'_>,
     ) -> Result<Response<ResponseBody>, Error> {
         let max = request.max_response_bytes.unwrap_or(u64::MAX);
-        let result = self.follow(request, cancel, limits, place, true, |response, permit| {
+        let events = &self.events();
+        let hop = Hop { request, limits: &limits, cancel, is_pulled: true, events };
+        let result = self.follow(hop, place, |response, permit| {
             response.with(|body| {
                 if request.timeout.is_none() {
                     body.context.set_open_ended();
@@ -214,113 +266,28 @@ impl Client {
         ended(result, self.is_closed(), cancel.is_cancelled())
     }
 
-    /// Follows redirects to the response that is `finish`ed, whose request is under way until then.
-    fn follow<T>(
-        &self,
-        request: &Request,
-        cancel: &CancelToken,
-        limits: Limits,
-        mut place: Option<Permit<'_>>,
-        is_pulled: bool,
-        finish: impl FnOnce(Response<Incoming>, Permit<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let mut hop = std::borrow::Cow::Borrowed(request);
-        let mut followed = 0;
-        loop {
-            let (response, permit) =
-                self.exchange(&hop, &limits, cancel, place.take(), is_pulled)?;
-            let max = self.0.settings.max_redirects;
-            let location = response.header("location");
-            // A client that follows none hands redirects to its caller, and so it does with one that
-            // leads where the body cannot be sent again.
-            let next = match max {
-                0 => Ok(None),
-                _ => redirect::next(&hop, response.status, location),
-            };
-            let next = next.and_then(sendable);
-            if matches!(next, Ok(None)) {
-                return finish(response, permit);
-            }
-            response.into_body().drain();
-            drop(permit);
-            let next = next?;
-            if followed == max {
-                let host = hop.target.host().to_string();
-                return Err(Error::TooManyRedirects { host, limit: max });
-            }
-            if let Some(next) = next {
-                followed += 1;
-                hop = std::borrow::Cow::Owned(next);
-            }
-        }
+    /// A session of this client: another one for whoever uses it, with the same pins, settings and limits,
+    /// but with connections, TLS sessions and cookies of its own, of which nobody else gets any. For an app
+    /// with several accounts, and for automation. A session costs about a kilobyte.
+    ///
+    /// Closing a session ends its own calls and closes its connections; closing the client does that for
+    /// all. Pins that are replaced through one are replaced for all.
+    ///
+    /// ```no_run
+    /// # use pinfold_core::client::CookieJar;
+    /// # fn f(client: &pinfold_core::Client) -> Result<(), pinfold_core::Error> {
+    /// let alice = client.session().cookies(CookieJar::new()).build()?;
+    /// let bob = client.session().cookies(CookieJar::new()).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn session(&self) -> SessionBuilder {
+        SessionBuilder::new(self.clone())
     }
 
-    /// One hop. It is under way until its permit is dropped.
-    fn exchange<'a>(
-        &'a self,
-        request: &'a Request,
-        limits: &Limits,
-        cancel: &CancelToken,
-        place: Option<Permit<'a>>,
-        is_pulled: bool,
-    ) -> Result<(Response<Incoming>, Permit<'a>), Error> {
-        let host = request.target.host();
-        let source = self.0.settings.source.as_deref();
-        let patience = Patience { deadline: limits.deadline, cancel };
-        let context = || Arc::new(CallContext::new(cancel.clone(), *limits));
-        let impatient = |impatience| match impatience {
-            Impatience::Cancelled => Error::Cancelled,
-            Impatience::TimedOut => context().timed_out(host.as_str()),
-        };
-        let permit = match place {
-            Some(permit) => permit,
-            None => self.0.dispatcher.enter(host, patience).map_err(impatient)?,
-        };
-        if let Some(source) = source {
-            source.prepare(host, &patience);
-        }
-        let mut retried = false;
-        let mut renewed = false;
-        loop {
-            patience.check().map_err(impatient)?;
-            let judge = self.0.connections.judge();
-            if judge.denies(host) {
-                return Err(Error::HostNotPinned { host: host.to_string() });
-            }
-            let context = context();
-            let (result, retry) = exchange::exchange(
-                &self.0.connections,
-                SessionId::default(),
-                request,
-                &context,
-                is_pulled,
-            );
-            // A pooled connection that the server closed just then: nobody has seen an answer, and
-            // asking again changes nothing (RFC 9112 §9.3.1), where all of it can be asked again.
-            if retry == Retry::IfIdempotent && !retried && request.method.is_idempotent() {
-                retried = true;
-                if request.rewind()? {
-                    continue;
-                }
-            }
-            // Nothing has been sent, so any method may be tried again.
-            if let (Retry::UnderOtherPins, Some(source), false) = (retry, source, renewed) {
-                renewed = true;
-                let refused = context.refused();
-                let accepts = |pins: &PinSet| {
-                    refused.is_some_and(|refused| refused.is_accepted_by(&judge, pins))
-                };
-                if source.renew(host, &judge.pins, &accepts, &patience) {
-                    continue;
-                }
-            }
-            if let (Ok(response), Some(source)) = (&result, source)
-                && let Outcome::Inspected(authority) = &response.verdict().outcome
-            {
-                source.inspected(host.as_str(), authority);
-            }
-            return result.map(|response| (response, permit));
-        }
+    /// The cookies of this client or session, where it has a jar.
+    pub fn cookies(&self) -> Option<&CookieJar> {
+        self.0.own.cookies.as_ref()
     }
 
     /// Puts another pin set into force, at once and for good: requests that begin after this call see
@@ -335,7 +302,7 @@ impl Client {
         if self.is_closed() {
             return Err(Error::ClientClosed);
         }
-        self.0.connections.replace(judge(pins, &self.0.settings, &self.0.system));
+        self.0.shared.replace_pins(pins);
         Ok(())
     }
 
@@ -344,7 +311,26 @@ impl Client {
     /// and their connections are closed after them. The pin set and the TLS sessions stay. Does
     /// nothing on a closed client.
     pub fn close_idle_connections(&self) {
-        self.0.connections.close_idle();
+        self.0.shared.connections.close_idle();
+    }
+
+    /// Connects to the server of `url`, where no idle connection to it is there: name, TCP, TLS and the
+    /// decision about its certificate are done when the first request comes. Nothing of a request is sent.
+    /// The connection is kept for a minute, as others are.
+    ///
+    /// # Errors
+    /// Why there is none, as for a request.
+    pub fn preconnect(&self, url: &str, cancel: &CancelToken) -> Result<(), Error> {
+        let target = self.0.own.defaults.target(url)?;
+        let _listed = self.0.calls.begin(cancel);
+        if self.0.shared.connections.judge().denies(target.host()) {
+            return Err(Error::HostNotPinned { host: target.host().to_string() });
+        }
+        let limits = self.limits(&Request::to(Method::Get, target.clone()));
+        let context = CallContext::new(cancel.clone(), limits, self.events());
+        let key = Key { origin: target.origin().clone(), session: self.0.id };
+        let connected = self.0.shared.connections.prepare(&key, &context);
+        ended(connected, self.is_closed(), cancel.is_cancelled())
     }
 
     /// The whole decision about a certificate as data, without a connection: what this client would
@@ -360,20 +346,20 @@ impl Client {
         if self.is_closed() {
             return Err(Error::ClientClosed);
         }
-        let used = self.0.connections.judge();
+        let used = self.0.shared.connections.judge();
         let told = used.explain(host, chain, at)?;
         let by_pin_set = told.error.as_ref().is_some_and(|e| used.is_by_pin_set(e, &told.host));
-        let Some(source) = self.0.settings.source.as_deref().filter(|_| by_pin_set) else {
+        let Some(source) = self.0.shared.settings.source.as_deref().filter(|_| by_pin_set) else {
             return Ok(told);
         };
         let accepts = |pins: &PinSet| {
-            let judge = judge(pins.clone(), &self.0.settings, &self.0.system);
+            let judge = judge(pins.clone(), &self.0.shared.settings, &self.0.shared.system);
             judge.explain(host, chain, at).is_ok_and(|told| told.error.is_none())
         };
-        let deadline = Instant::now().checked_add(self.0.settings.timeout);
+        let deadline = Instant::now().checked_add(self.0.shared.settings.timeout);
         let patience = Patience { deadline, cancel: &CancelToken::new() };
         if source.renew(&told.host, &used.pins, &accepts, &patience) {
-            return self.0.connections.judge().explain(host, chain, at);
+            return self.0.shared.connections.judge().explain(host, chain, at);
         }
         Ok(told)
     }
@@ -389,19 +375,25 @@ impl Client {
         if self.is_closed() {
             return Err(Error::ClientClosed);
         }
-        self.0.connections.judge().pinned_names(certificate)
+        self.0.shared.connections.judge().pinned_names(certificate)
     }
 
     /// The pin set in force.
     pub fn pins(&self) -> PinSet {
-        self.0.connections.judge().pins.clone()
+        self.0.shared.connections.judge().pins.clone()
     }
 
-    /// Ends every call and closes every connection of this client and its clones; later calls
-    /// fail with [`Error::ClientClosed`]. Closing twice does nothing.
+    /// Ends every call and closes every connection of this client, its clones and its sessions, or of this
+    /// session and its clones; later calls fail with [`Error::ClientClosed`]. Closing twice does nothing.
     pub fn close(&self) {
         self.0.calls.close();
-        self.0.connections.close();
+        match self.0.is_session() {
+            true => self.0.shared.connections.end_session(self.0.id),
+            false => {
+                self.0.shared.sessions.close();
+                self.0.shared.connections.close();
+            }
+        }
     }
 
     fn is_closed(&self) -> bool {
@@ -409,17 +401,29 @@ impl Client {
     }
 }
 
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("closed", &self.is_closed()).finish_non_exhaustive()
+impl Inner {
+    fn is_session(&self) -> bool {
+        self.id != SessionId::default()
     }
 }
 
-/// A hop, where its body can be sent once more.
-fn sendable(hop: Option<Request>) -> Result<Option<Request>, Error> {
-    match hop {
-        Some(hop) if !hop.rewind()? => Ok(None),
-        hop => Ok(hop),
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.is_session() {
+            self.shared.connections.end_session(self.id);
+        }
+    }
+}
+
+impl Shared {
+    fn replace_pins(&self, pins: PinSet) {
+        self.connections.replace(judge(pins, &self.settings, &self.system));
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("closed", &self.is_closed()).finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Redirects, followed by us: each hop is HTTPS, judged by its own host's policy, and secrets stay
 //! at the origin they were meant for.
 
-use super::request::{Method, Request};
+use super::method::Method;
+use super::request::Request;
 use crate::error::Error;
 
 /// The request that a redirect asks for, or none where the response is the final one.
@@ -56,7 +57,7 @@ mod tests {
     }
 
     fn names(request: &Request) -> Vec<&str> {
-        request.headers.iter().map(|h| h.name.as_str()).collect()
+        request.headers.names().collect()
     }
 
     #[test]

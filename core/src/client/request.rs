@@ -2,100 +2,17 @@
 
 use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http::{HeaderName, HeaderValue};
-
 use super::builder::MAX_TIMEOUT;
+use super::headers::Headers;
+use super::method::Method;
 use super::multipart::Multipart;
 use super::pipe::{PipeReader, WrittenBody};
 use super::upload::{Body, BodySource, Custom, FromFile, OnProgress, Progress};
 use super::url::Target;
 use crate::error::Error;
-
-/// Together with the URL it has to fit the connection's output buffer.
-const MAX_HEADER_BYTES: usize = 16 * 1024;
-
-/// Headers that frame the message or belong to one connection (RFC 9110 §7.6.1): ours to set.
-const RESERVED: &[&str] = &[
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// An HTTP method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// `DELETE`
-    Delete,
-    /// `GET`
-    Get,
-    /// `HEAD`
-    Head,
-    /// `PATCH`
-    Patch,
-    /// `POST`
-    Post,
-    /// `PUT`
-    Put,
-}
-
-impl Method {
-    /// As it is written in a request.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Delete => "DELETE",
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Patch => "PATCH",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-        }
-    }
-
-    /// Whether sending it twice has the effect of sending it once (RFC 9110 §9.2.2).
-    pub(super) fn is_idempotent(self) -> bool {
-        !matches!(self, Self::Patch | Self::Post)
-    }
-
-    fn takes_body(self) -> bool {
-        !matches!(self, Self::Get | Self::Head)
-    }
-}
-
-impl FromStr for Method {
-    type Err = Error;
-
-    /// Reads a method; methods are case-sensitive (RFC 9110 §9.1).
-    fn from_str(text: &str) -> Result<Self, Error> {
-        [Self::Delete, Self::Get, Self::Head, Self::Patch, Self::Post, Self::Put]
-            .into_iter()
-            .find(|method| method.as_str() == text)
-            .ok_or_else(|| {
-                let shown: String = text.chars().take(20).collect();
-                Error::request(
-                    "method",
-                    format!("{shown:?} is none of DELETE GET HEAD PATCH POST PUT"),
-                )
-            })
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// One HTTP request.
 ///
@@ -114,20 +31,12 @@ impl fmt::Display for Method {
 pub struct Request {
     pub(super) method: Method,
     pub(super) target: Target,
-    pub(super) headers: Vec<Header>,
+    pub(super) headers: Headers,
     pub(super) body: Option<Body>,
     pub(super) on_upload: Option<OnProgress>,
     pub(super) timeout: Option<Duration>,
     pub(super) read_timeout: Option<Duration>,
     pub(super) max_response_bytes: Option<u64>,
-}
-
-#[derive(Clone)]
-pub(super) struct Header {
-    pub(super) name: HeaderName,
-    pub(super) value: HeaderValue,
-    /// Whether it stays behind when a redirect leads to another origin.
-    pub(super) sensitive: bool,
 }
 
 impl Request {
@@ -137,17 +46,20 @@ impl Request {
     /// [`Error::InvalidUrl`]: not absolute, not `https`, with credentials, an invalid host or port,
     /// a control character or space, or over 8 KiB.
     pub fn new(method: Method, url: &str) -> Result<Self, Error> {
-        let target = Target::parse(url)?;
-        Ok(Self {
+        Ok(Self::to(method, Target::parse(url)?))
+    }
+
+    pub(super) fn to(method: Method, target: Target) -> Self {
+        Self {
             method,
             target,
-            headers: Vec::new(),
+            headers: Headers::default(),
             body: None,
             on_upload: None,
             timeout: None,
             read_timeout: None,
             max_response_bytes: None,
-        })
+        }
     }
 
     /// Sets a header, in the place of those of this name. `Authorization` and `Cookie` are kept from
@@ -186,33 +98,14 @@ impl Request {
     }
 
     fn without(mut self, name: &str) -> Self {
-        self.headers.retain(|header| !header.name.as_str().eq_ignore_ascii_case(name));
+        self.headers.remove(name);
         self
     }
 
     fn add(mut self, name: &str, value: &str, sensitive: bool) -> Result<Self, Error> {
-        let shown: String = name.chars().take(40).collect();
-        let place = format!("header {shown:?}");
-        let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| Error::request(&*place, "not a header name"))?;
-        if RESERVED.contains(&name.as_str()) {
-            return Err(Error::request(place, "set by the client itself"));
-        }
-        // The value is never shown: it may be a secret.
-        let mut value = match HeaderValue::from_str(value) {
-            Ok(parsed) if value.is_ascii() => parsed,
-            _ => {
-                let reason = "its value has a control or non-ASCII character";
-                return Err(Error::request(place, reason));
-            }
-        };
-        let sensitive = sensitive || matches!(name.as_str(), "authorization" | "cookie");
-        value.set_sensitive(sensitive);
-        self.headers.push(Header { name, value, sensitive });
-        let size = |h: &Header| h.name.as_str().len() + h.value.len() + 4;
-        if self.headers.iter().map(size).sum::<usize>() > MAX_HEADER_BYTES {
-            let reason = format!("more than {MAX_HEADER_BYTES} bytes together");
-            return Err(Error::request("headers", reason));
+        self.headers.add(name, value, sensitive)?;
+        if self.method.is_trace() && self.headers.iter().any(|header| header.sensitive) {
+            return Err(Error::request("headers", "a secret, which the answer to TRACE shows"));
         }
         Ok(self)
     }
@@ -220,7 +113,7 @@ impl Request {
     /// Sets the body. It is sent as it is, with its length.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for GET and HEAD, where a body has no meaning (RFC 9110 §9.3.1).
+    /// [`Error::InvalidRequest`] for GET, HEAD and TRACE, where a body has no meaning (RFC 9110 §9.3).
     pub fn body(self, body: Vec<u8>) -> Result<Self, Error> {
         self.with(Body::Bytes(Arc::new(body)))
     }
@@ -274,6 +167,11 @@ impl Request {
     pub fn on_upload(mut self, listener: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.on_upload = Some(Arc::new(listener));
         self
+    }
+
+    /// Whether it takes those of a jar: its own count, and an answer to TRACE would show them.
+    pub(super) fn takes_cookies(&self) -> bool {
+        !self.headers.has("cookie") && !self.method.is_trace()
     }
 
     /// Whether its body may take as long as it goes on.
@@ -335,7 +233,7 @@ impl fmt::Debug for Request {
         f.debug_struct("Request")
             .field("method", &self.method)
             .field("host", &self.target.host().as_str())
-            .field("headers", &self.headers.iter().map(|h| h.name.as_str()).collect::<Vec<_>>())
+            .field("headers", &self.headers.names().collect::<Vec<_>>())
             .field("body", &self.body)
             .finish_non_exhaustive()
     }
@@ -344,17 +242,23 @@ impl fmt::Debug for Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::headers::MAX_HEADER_BYTES;
 
     fn post() -> Request {
         Request::new(Method::Post, "https://api.example.com/?token=s3cret").expect("a good URL")
     }
 
     #[test]
-    fn methods_are_read_as_written() {
-        assert_eq!("PATCH".parse(), Ok(Method::Patch));
-        for text in ["", "get", "GET ", "TRACE", "GET\0", &"G".repeat(1 << 20)] {
-            assert_eq!(text.parse::<Method>().expect_err("no method").code(), "invalid_request");
-        }
+    fn a_trace_carries_no_secret_and_no_body() {
+        let trace = || {
+            let method = "TRACE".parse().expect("a token");
+            Request::new(method, "https://api.example.com/").expect("a good URL")
+        };
+        assert!(trace().header("Max-Forwards", "0").is_ok());
+        let error = trace().header("Authorization", "Bearer s3cret").expect_err("shown to all");
+        assert_eq!(error.place(), Some("headers"));
+        assert!(trace().sensitive_header("X-Key", "s3cret").is_err());
+        assert_eq!(trace().body(vec![1]).expect_err("no content").place(), Some("body"));
     }
 
     #[test]

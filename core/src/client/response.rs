@@ -43,6 +43,12 @@ impl<B> Response<B> {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// All values of the header `name`, in any case, in the order in which they came.
+    pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let is_it = move |it: &&(String, String)| it.0.eq_ignore_ascii_case(name);
+        self.headers.iter().filter(is_it).map(|(_, value)| value.as_str())
+    }
+
     /// What was decided about the connection's certificate.
     pub fn verdict(&self) -> &Verdict {
         &self.verdict

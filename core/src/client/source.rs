@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::{Client, Inner};
+use super::Shared;
 use crate::patience::Patience;
 use crate::pin::{HostName, ManagedConfiguration, PinSet};
 
@@ -39,18 +39,21 @@ pub(crate) trait PinSource: Send + Sync {
 
 /// A client that may be gone.
 #[derive(Clone)]
-pub(crate) struct WeakClient(Weak<Inner>);
+pub(crate) struct WeakClient(Weak<Shared>);
 
 impl WeakClient {
-    pub(super) fn new(client: &Client) -> Self {
-        Self(Arc::downgrade(&client.0))
+    pub(super) fn new(client: &Arc<Shared>) -> Self {
+        Self(Arc::downgrade(client))
     }
 
     /// Puts a pin set into force, unless it is already; false where there is no client any more.
     pub(crate) fn replace_pins(&self, pins: &PinSet) -> bool {
-        let client = self.0.upgrade().map(Client);
-        client.is_some_and(|client| {
-            client.pins().is_same(pins) || client.replace_pins(pins.clone()).is_ok()
-        })
+        let Some(client) = self.0.upgrade().filter(|client| !client.sessions.are_closed()) else {
+            return false;
+        };
+        if !client.connections.judge().pins.is_same(pins) {
+            client.replace_pins(pins.clone());
+        }
+        true
     }
 }

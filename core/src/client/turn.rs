@@ -13,7 +13,7 @@ use super::request::Request;
 use super::response::Response;
 use super::{Client, ended};
 use crate::cancel::{CancelToken, Wake};
-use crate::error::{Error, TimeoutPhase};
+use crate::error::Error;
 use crate::net::Limits;
 use crate::sync::Mutex;
 use crate::timer::{Alarm, TIMER};
@@ -26,6 +26,7 @@ pub struct Queued {
     place: Option<Arc<Waiting>>,
     waits: Arc<Waits>,
     alarm: Option<Alarm>,
+    begun: Instant,
 }
 
 /// A request whose turn has come. It counts against the limits of its client until it has been sent,
@@ -71,7 +72,7 @@ impl Queued {
         client.0.calls.begin(&cancel).keep();
         let call = Call { client, request, cancel, limits, is_in: false };
         let (place, waits, alarm) = (None, Arc::default(), None);
-        Self { call: Some(call), place, waits, alarm }
+        Self { call: Some(call), place, waits, alarm, begun: Instant::now() }
     }
 
     /// Nothing more is waited for.
@@ -80,7 +81,7 @@ impl Queued {
         if let Some(call) = &self.call {
             call.cancel.unwatch(&self.waits);
             if let Some(waiting) = self.place.take() {
-                call.client.0.dispatcher.give_up(&waiting);
+                call.client.0.shared.dispatcher.give_up(&waiting);
             }
         }
     }
@@ -114,12 +115,13 @@ impl Future for Queued {
             Some(_) => {}
             None => {
                 let waits = this.waits.clone();
-                match call.client.0.dispatcher.queue(host, || waits) {
+                match call.client.0.shared.dispatcher.queue(host, || waits) {
                     None => return this.succeed(),
                     Some(waiting) => this.place = Some(waiting),
                 }
                 call.cancel.watch(&this.waits);
-                match call.limits.deadline.map(|at| TIMER.wake_at(at, &this.waits)).transpose() {
+                let end = call.limits.queue_end(this.begun);
+                match end.map(|at| TIMER.wake_at(at, &this.waits)).transpose() {
                     Ok(alarm) => this.alarm = alarm,
                     Err(e) => {
                         let reason = format!("no thread for a timer: {e}");
@@ -131,8 +133,8 @@ impl Future for Queued {
         if call.cancel.is_cancelled() {
             return this.fail(Error::Cancelled);
         }
-        if call.limits.deadline.is_some_and(|at| Instant::now() >= at) {
-            let (phase, after) = (TimeoutPhase::Total, call.limits.total);
+        if call.limits.queue_end(this.begun).is_some_and(|at| Instant::now() >= at) {
+            let (phase, after) = call.limits.not_admitted();
             let host = host.to_string();
             return this.fail(Error::Timeout { host, phase, after });
         }
@@ -153,7 +155,8 @@ impl Turn {
     /// Every code of `docs/errors.md`.
     pub fn send(mut self) -> Result<Response, Error> {
         let Call { client, request, cancel, limits, is_in } = &mut self.0;
-        let place = std::mem::take(is_in).then(|| client.0.dispatcher.kept(request.target.host()));
+        let place =
+            std::mem::take(is_in).then(|| client.0.shared.dispatcher.kept(request.target.host()));
         client.send_listed(request, cancel, *limits, place)
     }
 
@@ -164,7 +167,8 @@ impl Turn {
     /// Every code of `docs/errors.md`.
     pub fn stream(mut self) -> Result<Response<ResponseBody>, Error> {
         let Call { client, request, cancel, limits, is_in } = &mut self.0;
-        let place = std::mem::take(is_in).then(|| client.0.dispatcher.kept(request.target.host()));
+        let place =
+            std::mem::take(is_in).then(|| client.0.shared.dispatcher.kept(request.target.host()));
         let listed = client.0.calls.begin(cancel);
         client.stream_listed(request, cancel, *limits, place, listed)
     }
@@ -174,7 +178,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         self.client.0.calls.end(&self.cancel);
         if self.is_in {
-            self.client.0.dispatcher.leave(self.request.target.host());
+            self.client.0.shared.dispatcher.leave(self.request.target.host());
         }
     }
 }

@@ -28,7 +28,7 @@ impl Target {
         if text.len() > MAX_URL {
             return fail("longer than 8 KiB");
         }
-        if text.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\') {
+        if text.contains(is_forgiven) {
             return fail("contains a space, a control character or a backslash");
         }
         match text.split_once("://") {
@@ -50,6 +50,42 @@ impl Target {
             Ok(url) => Self::new(url).or_else(|reason| fail(&reason)),
             Err(e) => fail(&e.to_string()),
         }
+    }
+
+    /// Reads the URL that relative ones begin with. One whose path does not end with a slash would lose
+    /// its last part (RFC 3986 §5.2.3).
+    pub(super) fn base(text: &str) -> Result<Self, Error> {
+        let base = Self::parse(text)?;
+        if text.contains(['?', '#']) || !base.url.path().ends_with('/') {
+            let (url, reason) =
+                (without_secrets(text), "a base ends with a slash, without a query");
+            return Err(Error::InvalidUrl { url, reason: reason.to_owned() });
+        }
+        Ok(base)
+    }
+
+    /// Reads a URL that may begin here. What is not absolute stays at this server: `//host` would leave
+    /// it, and is an error.
+    pub(super) fn within(&self, text: &str) -> Result<Self, Error> {
+        let path = text.split(['?', '#']).next().unwrap_or_default();
+        let first = path.split('/').next().unwrap_or_default();
+        if first.contains(':') {
+            return Self::parse(text);
+        }
+        let fail = |reason: &str| {
+            Err(Error::InvalidUrl { url: without_secrets(text), reason: reason.to_owned() })
+        };
+        if text.len() > MAX_URL {
+            return fail("longer than 8 KiB");
+        }
+        if text.contains(is_forgiven) {
+            return fail("contains a space, a control character or a backslash");
+        }
+        if path.starts_with("//") {
+            return fail("names another host without a scheme");
+        }
+        let joined = self.url.join(text).map_err(|e| e.to_string());
+        joined.and_then(Self::new).or_else(|reason| fail(&reason))
     }
 
     /// Where `location` leads from here (RFC 9110 §10.2.2): a target, or the scheme and host of
@@ -90,6 +126,10 @@ impl Target {
         self.url.as_str()
     }
 
+    pub(super) fn path(&self) -> &str {
+        self.url.path()
+    }
+
     pub(super) fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -102,6 +142,11 @@ impl Target {
     pub(super) fn same_origin(&self, other: &Self) -> bool {
         self.origin == other.origin
     }
+}
+
+/// What the URL standard passes over, or takes for something else.
+fn is_forgiven(c: char) -> bool {
+    c.is_control() || c.is_whitespace() || c == '\\'
 }
 
 /// What comes before query and fragment, without anything that could be credentials; at most 100

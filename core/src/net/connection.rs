@@ -120,6 +120,11 @@ impl Connection {
         }
     }
 
+    /// Whether a call has finished on it.
+    pub(super) fn was_used(&self) -> bool {
+        self.used
+    }
+
     /// Begins a call's exchange.
     pub(super) fn begin(&self, context: &CallContext) {
         self.handle.closer.set_idle(false);
@@ -179,7 +184,7 @@ impl Connection {
     /// Not by way of [`rustls::Stream`], which writes first what is still to be written: where the
     /// peer has closed, that fails before its last words are read.
     pub(super) fn read(&mut self, buffer: &mut [u8], context: &CallContext) -> io::Result<usize> {
-        self.socket.set_limits(context.deadline(), context.limits().read);
+        self.socket.set_limits(context.deadline(), context.read_patience());
         loop {
             match self.session.reader().read(buffer) {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}

@@ -7,14 +7,23 @@ use std::time::{Duration, Instant};
 
 use crate::cancel::CancelToken;
 use crate::error::{Error, TimeoutPhase};
+use crate::events::Events;
 use crate::patience::Patience;
 use crate::verify::RefusedCertificate;
 
 /// What a call may use up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
+    /// For the wait for a place, at each hop.
+    pub(crate) queue: Option<Duration>,
+    /// For names alone.
+    pub(crate) lookup: Option<Duration>,
     /// For names, TCP and TLS together.
     pub(crate) connect: Duration,
+    /// For a TLS handshake alone.
+    pub(crate) tls: Option<Duration>,
+    /// Before the first piece of an answer, where that is not as between two.
+    pub(crate) first_byte: Option<Duration>,
     /// Between two pieces of an answer.
     pub(crate) read: Option<Duration>,
     /// For the whole call.
@@ -23,11 +32,37 @@ pub(crate) struct Limits {
     pub(crate) deadline: Option<Instant>,
 }
 
+impl Limits {
+    /// By when a place has to be free for whom waits for it since `from`.
+    pub(crate) fn queue_end(&self, from: Instant) -> Option<Instant> {
+        let queue = self.queue.and_then(|queue| from.checked_add(queue));
+        self.deadline.into_iter().chain(queue).min()
+    }
+
+    /// What ran out where none was.
+    pub(crate) fn not_admitted(&self) -> (TimeoutPhase, Duration) {
+        match self.queue {
+            Some(queue) if self.deadline.is_none_or(|at| Instant::now() < at) => {
+                (TimeoutPhase::Queue, queue)
+            }
+            _ => (TimeoutPhase::Total, self.total),
+        }
+    }
+
+    /// Nothing but `connect` and `total`.
+    #[cfg(test)]
+    pub(crate) fn for_tests(connect: Duration, total: Duration, deadline: Option<Instant>) -> Self {
+        let (queue, lookup, tls, first_byte) = Default::default();
+        Self { queue, lookup, connect, tls, first_byte, read: None, total, deadline }
+    }
+}
+
 /// One exchange of a request for a response.
 #[derive(Debug)]
 pub(crate) struct CallContext {
     cancel: CancelToken,
     limits: Limits,
+    events: Events,
     /// When nobody wants the rest of the answer any more.
     unwanted: OnceLock<Instant>,
     open_ended: AtomicBool,
@@ -40,17 +75,22 @@ pub(crate) struct CallContext {
 }
 
 impl CallContext {
-    pub(crate) fn new(cancel: CancelToken, limits: Limits) -> Self {
+    pub(crate) fn new(cancel: CancelToken, limits: Limits, events: Events) -> Self {
         let (open_ended, reused, stopped, answered) = Default::default();
         let (unwanted, refused) = Default::default();
-        Self { cancel, limits, unwanted, open_ended, reused, stopped, answered, refused }
+        Self { cancel, limits, events, unwanted, open_ended, reused, stopped, answered, refused }
     }
 
     /// One that nothing but `cancel` ends.
     #[cfg(test)]
     pub(crate) fn for_tests(cancel: CancelToken) -> Self {
         let (connect, total) = (Duration::MAX, Duration::MAX);
-        Self::new(cancel, Limits { connect, read: None, total, deadline: None })
+        Self::new(cancel, Limits::for_tests(connect, total, None), Events::default())
+    }
+
+    /// Who is told what happens.
+    pub(crate) fn events(&self) -> &Events {
+        &self.events
     }
 
     pub(crate) fn cancel(&self) -> &CancelToken {
@@ -62,7 +102,7 @@ impl CallContext {
         Patience { deadline: self.deadline(), cancel: &self.cancel }
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
+    pub(super) fn limits(&self) -> &Limits {
         &self.limits
     }
 
@@ -105,13 +145,47 @@ impl CallContext {
         }
     }
 
+    /// No place was free in time.
+    pub(crate) fn not_admitted(&self, host: &str) -> Error {
+        let (phase, after) = self.limits.not_admitted();
+        self.timeout(host, phase, after)
+    }
+
+    /// The name was not found in time.
+    pub(super) fn not_found(&self, host: &str, begun: Instant) -> Error {
+        match self.limits.lookup {
+            Some(lookup) if begun.elapsed() >= lookup => {
+                self.timeout(host, TimeoutPhase::Lookup, lookup)
+            }
+            _ => self.not_connected(host),
+        }
+    }
+
+    /// The handshake that began then was not done in time.
+    pub(super) fn not_shaken(&self, host: &str, begun: Instant) -> Error {
+        match self.limits.tls {
+            Some(tls) if begun.elapsed() >= tls => self.timeout(host, TimeoutPhase::Tls, tls),
+            _ => self.not_connected(host),
+        }
+    }
+
+    /// How long the peer may take for the next piece of its answer, and what runs out then.
+    fn awaited(&self) -> Option<(TimeoutPhase, Duration)> {
+        let first = self.limits.first_byte.filter(|_| !self.answered.load(Ordering::Relaxed));
+        let first = first.map(|first| (TimeoutPhase::FirstByte, first));
+        first.or_else(|| self.limits.read.map(|read| (TimeoutPhase::Read, read)))
+    }
+
+    pub(super) fn read_patience(&self) -> Option<Duration> {
+        self.awaited().map(|(_, patience)| patience)
+    }
+
     /// What ran out where bytes did not come in time.
     pub(super) fn not_read(&self, host: &str) -> Error {
-        match (self.limits.read, self.end()) {
-            (Some(read), Some(at)) if Instant::now() < at => {
-                self.timeout(host, TimeoutPhase::Read, read)
+        match self.awaited() {
+            Some((phase, after)) if self.end().is_none_or(|at| Instant::now() < at) => {
+                self.timeout(host, phase, after)
             }
-            (Some(read), None) => self.timeout(host, TimeoutPhase::Read, read),
             _ => self.timed_out(host),
         }
     }

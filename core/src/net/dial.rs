@@ -8,9 +8,9 @@ use std::time::Instant;
 use super::connection::{Connection, Stamp};
 use super::context::CallContext;
 use super::eyeballs::{self, Candidates};
-use super::lookup::{self, LOOKUPS};
+use super::lookup::{self, LOOKUPS, Lookups, Resolver};
 use super::online::or_offline;
-use super::origin::{Key, Origin};
+use super::origin::{Key, Origin, SessionId};
 use super::routes::{FailedRoutes, Route};
 use super::tls::{Fault, Terms, Tls};
 use crate::clock::Clock;
@@ -26,22 +26,30 @@ pub(crate) type ConnectTo = HashMap<(String, u16), Vec<SocketAddr>>;
 pub(super) struct Dialer {
     tls: Tls,
     connect_to: Arc<ConnectTo>,
+    lookups: Arc<Lookups>,
     failed: FailedRoutes,
 }
 
 impl Dialer {
     pub(super) fn new(
         connect_to: Arc<ConnectTo>,
+        resolver: Option<Arc<dyn Resolver>>,
         clock: Arc<dyn Clock>,
         resumes: bool,
     ) -> Result<Self, Error> {
         let failed = FailedRoutes::new(clock.clone());
-        Ok(Self { tls: Tls::new(clock, resumes)?, connect_to, failed })
+        let lookups = resolver.map_or_else(|| LOOKUPS.clone(), Lookups::by);
+        Ok(Self { tls: Tls::new(clock, resumes)?, connect_to, lookups, failed })
     }
 
     /// The network is another one: what failed on the last one may work.
     pub(super) fn forget_routes(&self) {
         self.failed.forget_all();
+    }
+
+    /// Forgets what belongs to a session.
+    pub(super) fn end_session(&self, session: SessionId) {
+        self.tls.forget(session);
     }
 
     /// A connection for `key` whose certificate `judge` accepts.
@@ -78,6 +86,9 @@ impl Dialer {
                 true => deadline,
                 false => deadline.map(a_third),
             };
+            let begun = Instant::now();
+            let tls = context.limits().tls.and_then(|tls| begun.checked_add(tls));
+            let share = share.into_iter().chain(tls).min();
             let terms = Terms { judge, stamp, deadline: share };
             let (error, reason) = match self.tls.connect(stream, key, &terms, context) {
                 Ok(connection) => {
@@ -87,7 +98,7 @@ impl Dialer {
                 }
                 Err(Fault::Final(error)) => return Err(error),
                 Err(Fault::TimedOut) => {
-                    (context.not_connected(host), "it did not answer in time".to_owned())
+                    (context.not_shaken(host, begun), "it did not answer in time".to_owned())
                 }
                 Err(Fault::OfAddress(error)) => {
                     let reason = error.to_string();
@@ -119,12 +130,19 @@ impl Dialer {
             None => match host.parse::<IpAddr>() {
                 Ok(ip) => vec![SocketAddr::new(ip, port)],
                 Err(_) => {
-                    let found = LOOKUPS.find(host, patience).map_err(|failure| match failure {
-                        lookup::Failure::Impatient(e) => impatient(e, host, context),
-                        lookup::Failure::Resolver(reason) => {
-                            or_offline(Error::DnsFailed { host: host.to_owned(), reason })
-                        }
-                    })?;
+                    let begun = Instant::now();
+                    let end = context.limits().lookup.and_then(|it| begun.checked_add(it));
+                    let patience = end.map_or(patience, |end| patience.at_most(end));
+                    let found =
+                        self.lookups.find(host, patience).map_err(|failure| match failure {
+                            lookup::Failure::Impatient(Impatience::Cancelled) => Error::Cancelled,
+                            lookup::Failure::Impatient(Impatience::TimedOut) => {
+                                context.not_found(host, begun)
+                            }
+                            lookup::Failure::Resolver(reason) => {
+                                or_offline(Error::DnsFailed { host: host.to_owned(), reason })
+                            }
+                        })?;
                     found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()
                 }
             },
@@ -187,7 +205,8 @@ mod tests {
     use super::*;
     use crate::cancel::CancelToken;
     use crate::clock::SystemClock;
-    use crate::net::{Limits, SessionId};
+    use crate::events::Events;
+    use crate::net::Limits;
     use crate::pin::{HostName, PinSet};
     use crate::verify::{Roots, SystemTrust};
 
@@ -210,17 +229,17 @@ mod tests {
         };
         let addresses = servers.iter().map(|name| kit.server(name).addr()).collect();
         let connect_to = ConnectTo::from([((HOST.to_owned(), 443), addresses)]);
-        let dialer = Dialer::new(Arc::new(connect_to), Arc::new(SystemClock), true);
+        let dialer = Dialer::new(Arc::new(connect_to), None, Arc::new(SystemClock), true);
         (dialer.expect("a dialer"), Arc::new(judge))
     }
 
     fn dial(dialer: &Dialer, judge: &Arc<Judge>, connect: Duration) -> Result<Connection, Error> {
         let total = Duration::from_secs(20);
         let deadline = Instant::now().checked_add(total);
-        let limits = Limits { connect, read: None, total, deadline };
+        let limits = Limits::for_tests(connect, total, deadline);
         let origin = Origin::new(HostName::parse(HOST).expect("a name"), 443);
         let key = Key { origin, session: SessionId::default() };
-        let context = CallContext::new(CancelToken::new(), limits);
+        let context = CallContext::new(CancelToken::new(), limits, Events::default());
         dialer.dial(&key, judge, Stamp::default(), &context)
     }
 

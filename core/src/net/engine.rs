@@ -67,6 +67,8 @@ impl Engine {
     pub(super) fn new(user_agent: &str) -> Self {
         let config = Config::builder()
             .https_only(true)
+            // Any token is a method; what takes a body is decided before.
+            .allow_non_standard_methods(true)
             // Never from the environment, which is where ureq looks by default.
             .proxy(None)
             .http_status_as_error(false)
@@ -329,7 +331,7 @@ impl Transport for PinnedTransport {
             && !self.context.has_stopped_sending()
         {
             let buffers = std::mem::replace(&mut self.lease.buffers, Buffers::none());
-            self.lease.pool.put(connection, buffers);
+            self.lease.pool.put(connection, Some(buffers));
         }
         false
     }
@@ -436,6 +438,7 @@ mod tests {
     use super::*;
     use crate::cancel::CancelToken;
     use crate::clock::SystemClock;
+    use crate::events::Events;
     use crate::net::connection::Stamp;
     use crate::net::tls::{Terms, Tls};
     use crate::net::{Key, Limits, Origin, SessionId};
@@ -518,8 +521,8 @@ mod tests {
         let deadline = Some(Instant::now() + Duration::from_secs(20));
         let (judge, clock) = (judge(&certificate), Arc::new(SystemClock));
         let total = Duration::from_secs(20);
-        let limits = Limits { connect: total, read: None, total, deadline };
-        let context = Arc::new(CallContext::new(CancelToken::new(), limits));
+        let limits = Limits::for_tests(total, total, deadline);
+        let context = Arc::new(CallContext::new(CancelToken::new(), limits, Events::default()));
         let tls = Tls::new(clock.clone(), false).expect("TLS");
         let origin = Origin::new(HostName::parse(HOST).expect("a name"), 443);
         let key = Key { origin, session: SessionId::default() };

@@ -8,10 +8,12 @@ use super::connection::{Connection, Handle};
 use super::context::CallContext;
 use super::dial::{ConnectTo, Dialer};
 use super::engine::{BodyReader, Engine, Lease, Payload};
-use super::origin::Key;
+use super::lookup::Resolver;
+use super::origin::{Key, SessionId};
 use super::pool::Pool;
 use crate::clock::Clock;
 use crate::error::{CertificateFacts, Error};
+use crate::events::Event;
 use crate::pin::Verdict;
 use crate::verify::Judge;
 
@@ -20,6 +22,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) judge: Judge,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) connect_to: Arc<ConnectTo>,
+    pub(crate) resolver: Option<Arc<dyn Resolver>>,
     pub(crate) max_idle: usize,
     pub(crate) abort_withdrawn: bool,
     pub(crate) user_agent: &'a str,
@@ -48,7 +51,7 @@ impl Watch {
 impl Connections {
     pub(crate) fn new(setup: Setup<'_>) -> Result<Self, Error> {
         let Setup { judge, clock, max_idle, abort_withdrawn, .. } = setup;
-        let dialer = Dialer::new(setup.connect_to, clock.clone(), setup.resumes)?;
+        let dialer = Dialer::new(setup.connect_to, setup.resolver, clock.clone(), setup.resumes)?;
         let pool = Pool::new(Arc::new(judge), clock, max_idle, abort_withdrawn);
         Ok(Self { pool: Arc::new(pool), dialer, engine: Engine::new(setup.user_agent) })
     }
@@ -69,6 +72,12 @@ impl Connections {
         self.pool.close_idle();
     }
 
+    /// Closes and forgets what belongs to a session.
+    pub(crate) fn end_session(&self, session: SessionId) {
+        self.pool.end_session(session);
+        self.dialer.end_session(session);
+    }
+
     /// Closes what is idle, and keeps nothing from here on.
     pub(crate) fn close(&self) {
         self.pool.close();
@@ -85,9 +94,29 @@ impl Connections {
             None => Box::new(self.dial(key, context)?),
         };
         connection.begin(context);
+        context.events().tell(|| Event::Connected {
+            host: key.host().to_string(),
+            reused: connection.was_used(),
+        });
         let buffers = buffers.unwrap_or_default();
         let lease = Lease { connection, buffers, pool: self.pool.clone() };
         Ok(Leased { engine: &self.engine, lease })
+    }
+
+    /// Has an idle connection for `key` there.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn prepare(&self, key: &Key, context: &CallContext) -> Result<(), Error> {
+        if !self.pool.has(key) {
+            let mut connection = Box::new(self.dial(key, context)?);
+            connection.begin(context);
+            // It counts as one that has been used: the server may close it before anybody does.
+            if connection.end(context) {
+                self.pool.put(connection, None);
+            }
+        }
+        Ok(())
     }
 
     fn dial(&self, key: &Key, context: &CallContext) -> Result<Connection, Error> {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,20 @@ const HANGS_AFTER: Duration = Duration::from_secs(10);
 /// All lookups of the process: threads and resolvers are the process's, too.
 pub(super) static LOOKUPS: Lazy<Arc<Lookups>> =
     Lazy::new(|| Lookups::new(Slots::new(MAX, HANGS_AFTER), resolve));
+
+/// More than any host has.
+const MAX_ADDRESSES: usize = 64;
+
+/// Finds the addresses of hosts in the place of the system: DNS over HTTPS, or an app's own list.
+pub trait Resolver: Send + Sync {
+    /// The addresses of `host`, a name in A-labels, in the order in which they are to be tried; the first
+    /// 64 count. Called on a thread of its own, once for all calls that ask for a name at the same time; it
+    /// may block. An IP address in a URL is not asked for.
+    ///
+    /// # Errors
+    /// For whatever reason, and for no address: the call fails with [`crate::Error::DnsFailed`].
+    fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>>;
+}
 
 type Resolve = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 
@@ -64,6 +79,20 @@ impl Lookups {
         resolve: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
     ) -> Arc<Self> {
         Arc::new(Self { slots, resolve: Box::new(resolve), flights: Mutex::default() })
+    }
+
+    /// Lookups by an app's own resolver, apart from all others.
+    pub(super) fn by(resolver: Arc<dyn Resolver>) -> Arc<Self> {
+        Self::new(Slots::new(MAX, HANGS_AFTER), move |name| {
+            let found = catch_unwind(AssertUnwindSafe(|| resolver.resolve(name)));
+            let mut found =
+                found.unwrap_or_else(|_| Err(io::Error::other("the resolver panicked")))?;
+            found.truncate(MAX_ADDRESSES);
+            match found.is_empty() {
+                true => Err(io::Error::other("the resolver found no address")),
+                false => Ok(found),
+            }
+        })
     }
 
     /// The addresses of `name`.

@@ -20,4 +20,5 @@ pub(crate) use context::{CallContext, Limits};
 pub(crate) use dial::ConnectTo;
 pub(crate) use engine::{BodyReader, Outgoing, Payload, failure};
 pub(crate) use exchange::{Connections, Leased, Setup, Watch};
+pub use lookup::Resolver;
 pub(crate) use origin::{Key, Origin, SessionId};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::buffers::Buffers;
 use super::connection::{Connection, Handle, Stamp};
-use super::origin::Key;
+use super::origin::{Key, SessionId};
 use crate::clock::Clock;
 use crate::error::CertificateFacts;
 use crate::sync::{Mutex, MutexGuard};
@@ -111,10 +111,14 @@ impl Pool {
         }
     }
 
+    /// Whether there is an idle connection for `key`.
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.lock().idle.iter().any(|idle| idle.connection.key() == key)
+    }
+
     /// Takes a connection back, if it may be used once more.
-    pub(super) fn put(&self, mut connection: Box<Connection>, buffers: Buffers) {
+    pub(super) fn put(&self, mut connection: Box<Connection>, mut buffers: Option<Buffers>) {
         let boot = self.clock.boot();
-        let mut buffers = Some(buffers);
         loop {
             let mut state = self.lock();
             if let Some(spare) = buffers.take().filter(|_| state.spare.len() < MAX_SPARE) {
@@ -206,6 +210,17 @@ impl Pool {
         drop(idle);
     }
 
+    /// Closes the idle connections of a session. Those in use are ended with their calls.
+    pub(super) fn end_session(&self, session: SessionId) {
+        let mut state = self.lock();
+        let is_its = |idle: &Idle| idle.connection.key().session == session;
+        let (ended, idle): (VecDeque<_>, _) =
+            std::mem::take(&mut state.idle).into_iter().partition(is_its);
+        state.idle = idle;
+        drop(state);
+        drop(ended);
+    }
+
     /// Closes the idle connections, and takes none back.
     pub(super) fn close(&self) {
         self.lock().closed = true;
@@ -243,8 +258,8 @@ mod interleavings {
 
     use super::*;
     use crate::clock::SystemClock;
+    use crate::net::Origin;
     use crate::net::wire::{Closer, Socket};
-    use crate::net::{Origin, SessionId};
     use crate::pin::{HostName, PinSet};
     use crate::sync::in_every_order;
     use crate::verify::{CertificateIdentity, Roots, SystemTrust};
@@ -330,7 +345,7 @@ mod interleavings {
                 let (pool, judge) = (pool.clone(), judge(false));
                 move || pool.replace(judge)
             });
-            pool.put(connection, Buffers::default());
+            pool.put(connection, Some(Buffers::default()));
             replacing.join().expect("no panic");
             assert!(!has_idle(&pool));
             assert!(pool.lock().idle.is_empty());
@@ -342,12 +357,12 @@ mod interleavings {
         in_every_order(|| {
             let pool = pool(false);
             let ((first, _peer), (second, _other)) = (connection(&pool), connection(&pool));
-            pool.put(first, Buffers::default());
+            pool.put(first, Some(Buffers::default()));
             let replacing = thread::spawn({
                 let (pool, judge) = (pool.clone(), judge(true));
                 move || pool.replace(judge)
             });
-            pool.put(second, Buffers::default());
+            pool.put(second, Some(Buffers::default()));
             replacing.join().expect("no panic");
             assert_eq!(pool.lock().idle.len(), 2);
         });
@@ -362,7 +377,7 @@ mod interleavings {
                 let pool = pool.clone();
                 move || pool.close_idle()
             });
-            pool.put(connection, Buffers::default());
+            pool.put(connection, Some(Buffers::default()));
             closing.join().expect("no panic");
             assert!(!has_idle(&pool), "made before");
         });

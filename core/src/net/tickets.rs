@@ -7,7 +7,7 @@ use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls_pki_types::ServerName;
 
-use super::origin::Key;
+use super::origin::{Key, SessionId};
 use crate::clock::Clock;
 use crate::verify::{Handshake, Judged};
 
@@ -45,6 +45,11 @@ impl Tickets {
         }
         servers.push_back(server);
         result
+    }
+
+    /// Forgets what belongs to a session.
+    pub(super) fn forget(&self, session: SessionId) {
+        self.lock().retain(|server| server.key.session != session);
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Server>> {

@@ -12,7 +12,7 @@ use rustls_pki_types::{ServerName, UnixTime};
 
 use super::connection::{Connection, Stamp};
 use super::context::CallContext;
-use super::origin::Key;
+use super::origin::{Key, SessionId};
 use super::tickets::{Resuming, Tickets};
 use super::wire::{Closer, Socket, is_timeout};
 use crate::clock::Clock;
@@ -66,6 +66,13 @@ impl Tls {
         config.resumption = Resumption::disabled();
         let tickets = resumes.then(Arc::default);
         Ok(Self { config, verifier, tickets, clock })
+    }
+
+    /// Forgets the sessions of TLS that belong to one of the client.
+    pub(super) fn forget(&self, session: SessionId) {
+        if let Some(tickets) = &self.tickets {
+            tickets.forget(session);
+        }
     }
 
     /// Does the handshake with `key`'s origin over `stream`.

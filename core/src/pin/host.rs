@@ -104,7 +104,7 @@ impl HostName {
     }
 
     /// Whether it is a name under which anybody can register, such as `co.uk`.
-    pub(super) fn is_public_suffix(&self) -> bool {
+    pub(crate) fn is_public_suffix(&self) -> bool {
         !self.is_ip() && is_public_suffix(&self.0)
     }
 

@@ -38,7 +38,11 @@ extension PinfoldError {
             case "pin_set_lapsed": .pinSetLapsed(facts, message: message)
             case "response_too_large": .responseTooLarge(host: host, message: message)
             case "timeout_connect": .timeout(.connect, host: host, message: message)
+            case "timeout_first_byte": .timeout(.firstByte, host: host, message: message)
+            case "timeout_lookup": .timeout(.lookup, host: host, message: message)
+            case "timeout_queue": .timeout(.queue, host: host, message: message)
             case "timeout_read": .timeout(.read, host: host, message: message)
+            case "timeout_tls": .timeout(.tls, host: host, message: message)
             case "timeout_total": .timeout(.total, host: host, message: message)
             case "timeout_trust": .timeout(.trust, host: host, message: message)
             case "tls_failed":

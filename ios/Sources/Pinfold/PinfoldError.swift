@@ -88,6 +88,14 @@ public enum PinfoldError: Error, Hashable, Sendable {
 public enum TimeoutPhase: Hashable, Sendable {
     /// Name lookup, TCP and TLS together: ``PinnedClient/Configuration/connectTimeout``.
     case connect
+    /// The first byte of the answer.
+    case firstByte
+    /// Name lookup alone.
+    case lookup
+    /// The wait for the request's turn.
+    case queue
+    /// The TLS handshake with one address.
+    case tls
     /// The next bytes of the answer: ``PinnedClient/Configuration/readTimeout`` or
     /// ``Request/readTimeout``.
     case read
@@ -142,7 +150,11 @@ extension PinfoldError {
         case .pinSetLapsed: "pin_set_lapsed"
         case .responseTooLarge: "response_too_large"
         case .timeout(.connect, _, _): "timeout_connect"
+        case .timeout(.firstByte, _, _): "timeout_first_byte"
+        case .timeout(.lookup, _, _): "timeout_lookup"
+        case .timeout(.queue, _, _): "timeout_queue"
         case .timeout(.read, _, _): "timeout_read"
+        case .timeout(.tls, _, _): "timeout_tls"
         case .timeout(.total, _, _): "timeout_total"
         case .timeout(.trust, _, _): "timeout_trust"
         case .tlsFailed: "tls_failed"

@@ -186,8 +186,20 @@ public sealed class PinfoldException(
             /** [ClientConfig.connectTimeout]: name lookup, TCP and TLS together. */
             CONNECT,
 
+            /** The first byte of the answer. */
+            FIRST_BYTE,
+
+            /** Name lookup alone. */
+            LOOKUP,
+
+            /** The wait for the request's turn. */
+            QUEUE,
+
             /** [ClientConfig.readTimeout] or the request's own: the next bytes of the answer. */
             READ,
+
+            /** The TLS handshake with one address. */
+            TLS,
 
             /** [ClientConfig.timeout] or the request's own: the whole call. */
             TOTAL,
