@@ -11,8 +11,10 @@ use crate::call::Call;
 use crate::explain::Explanation;
 use crate::failure::PinfoldFailure;
 use crate::hot;
+use crate::identity::ClientIdentity;
 use crate::network::{ConnectTo, Roots};
 use crate::pins::PinSet;
+use crate::proxies::Proxies;
 use crate::request::{
     DownloadTarget, Opened, RequestHead, Response, download, guarded, opened, parts, request,
 };
@@ -48,6 +50,8 @@ pub struct ClientSettings {
     pub user_agent: Option<String>,
     /// Addresses to use instead of looking names up.
     pub connect_to: Vec<ConnectTo>,
+    /// Where proxies come from.
+    pub proxies: Proxies,
 }
 
 /// The pinned client.
@@ -89,6 +93,15 @@ impl Client {
     /// Puts another pin set into force.
     pub fn replace_pins(&self, pins: Arc<PinSet>) -> Result<(), PinfoldFailure> {
         Ok(self.client.replace_pins(pins.0.clone())?)
+    }
+
+    /// Who the client is to a host from now on, where that asks for a certificate.
+    pub fn set_identity(
+        &self,
+        host: &str,
+        identity: Option<Arc<ClientIdentity>>,
+    ) -> Result<(), PinfoldFailure> {
+        Ok(self.client.set_identity(host, identity.map(|it| it.0.clone()))?)
     }
 
     /// Closes the idle connections, and those in use after their calls.
@@ -196,7 +209,8 @@ fn build(
         .max_requests(settings.max_requests as usize)
         .max_requests_per_host(settings.max_requests_per_host as usize)
         .max_response_bytes(settings.max_response_bytes)
-        .max_redirects(settings.max_redirects);
+        .max_redirects(settings.max_redirects)
+        .proxies(settings.proxies.into_core()?);
     if let Some(user_agent) = settings.user_agent {
         builder = builder.user_agent(user_agent);
     }

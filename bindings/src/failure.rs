@@ -27,6 +27,10 @@ pub struct Failure {
     pub issuer: Option<String>,
     /// The version of the pin set.
     pub pin_set_version: Option<u64>,
+    /// The proxy that failed or refused, or that the certificate came through.
+    pub proxy: Option<String>,
+    /// What the proxy answered, where it refused.
+    pub proxy_status: Option<u16>,
     /// Who is probably in the middle.
     pub interception: Option<Interception>,
 }
@@ -64,6 +68,11 @@ impl From<Error> for Failure {
             message: error.to_string(),
             host: error.host().map(str::to_owned),
             place: error.place().map(str::to_owned),
+            proxy: error.proxy().map(str::to_owned),
+            proxy_status: match &error {
+                Error::ProxyRefused { status, .. } => Some(*status),
+                _ => None,
+            },
             rule: facts.rule,
             presented_pin: facts.presented_pin.map(|pin| pin.to_string()),
             expected_pins: facts.expected_pins.iter().map(ToString::to_string).collect(),

@@ -12,9 +12,11 @@ mod client;
 mod explain;
 mod failure;
 pub mod hot;
+mod identity;
 mod interception;
 mod network;
 mod pins;
+mod proxies;
 mod request;
 mod transfer;
 mod trust;
@@ -26,9 +28,13 @@ pub use explain::{
     Explanation, Matched, PathCertificate, PathFate, PolicyChoice, PolicyPin, TriedPath, Verdict,
 };
 pub use failure::{Failure, PinfoldFailure, error_codes};
+pub use identity::{ClientIdentity, ClientSigner, SignatureAlgorithm, SigningFailure};
 pub use interception::{Evidence, Interception, interception_kinds};
 pub use network::{ConnectTo, Roots};
 pub use pins::{HostSpec, Mode, PinAt, PinSet, PinSetSpec, PinSpec, PinState, Trust};
+pub use proxies::{
+    Proxies, Proxy, ProxyRoute, ProxyScheme, ProxySelector, SelectionFailure, parse_proxy,
+};
 pub use request::{
     DownloadTarget, Header, Opened, Pinning, RequestHead, Response, ResponseHead, body_text,
 };

@@ -8,6 +8,7 @@ use pinfold_core::{pinset, update};
 use crate::failure::PinfoldFailure;
 use crate::network::{ConnectTo, Roots};
 use crate::pins::PinSet;
+use crate::proxies::Proxies;
 use crate::request::guarded;
 use crate::trust::PlatformTrust;
 
@@ -22,6 +23,8 @@ pub struct UpdaterSettings {
     pub roots: Roots,
     /// Addresses to use instead of looking names up.
     pub connect_to: Vec<ConnectTo>,
+    /// Where proxies come from.
+    pub proxies: Proxies,
 }
 
 /// Is told of everything that happens to the pin set.
@@ -207,7 +210,8 @@ impl PinSetUpdater {
         managed: Option<Arc<dyn ManagedConfiguration>>,
     ) -> Result<Arc<Self>, PinfoldFailure> {
         let mut builder = update::PinSetUpdater::builder(&settings.embedded)
-            .roots(settings.roots.with_trust(trust)?);
+            .roots(settings.roots.with_trust(trust)?)
+            .proxies(settings.proxies.into_core()?);
         if let Some(directory) = settings.directory {
             builder = builder.directory(directory);
         }

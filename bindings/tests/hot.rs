@@ -12,7 +12,7 @@ use pinfold::hot::{
 };
 use pinfold::{
     BodyKind, Client, ClientSettings, ConnectTo, DownloadTarget, Failure, FormPart, Opened,
-    PartContent, PinSet, RequestHead, ResponseHead, Roots,
+    PartContent, PinSet, Proxies, RequestHead, ResponseHead, Roots,
 };
 use pinfold_testkit::Testkit;
 use uniffi::{Lift, Lower};
@@ -40,6 +40,7 @@ fn client(kit: &Testkit) -> Arc<Client> {
         max_response_bytes: 16 << 20,
         max_redirects: 10,
         user_agent: None,
+        proxies: Proxies::None,
         connect_to: vec![ConnectTo {
             host: "api.example.test".into(),
             port: 443,

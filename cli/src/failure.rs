@@ -26,7 +26,9 @@ Exit codes:
   21  no connection
   22  time ran out
   23  the connection broke, or the body ended early
-  24  TLS failed otherwise
+  24  TLS failed otherwise, or the server wants another certificate of the client's
+  25  the proxy cannot be used
+  26  the proxy refuses
   30  a redirect was refused
   31  the response is unusable or too large
   70  a bug in pinfold";
@@ -119,6 +121,9 @@ impl Failure {
             "host": error.host(),
             "place": error.place(),
         });
+        if let Some(proxy) = error.proxy() {
+            value["proxy"] = json!(proxy);
+        }
         if let Some(facts) = error.certificate() {
             value["certificate"] = terminal::facts(facts);
         }
@@ -147,7 +152,9 @@ impl Failure {
             Error::ConnectFailed { .. } => 21,
             Error::Timeout { .. } => 22,
             Error::ConnectionLost { .. } | Error::Truncated { .. } => 23,
-            Error::TlsFailed { .. } => 24,
+            Error::ClientCertificateRefused { .. } | Error::TlsFailed { .. } => 24,
+            Error::ProxyFailed { .. } => 25,
+            Error::ProxyRefused { .. } | Error::ProxyAuthRequired { .. } => 26,
             Error::InsecureRedirect { .. } | Error::TooManyRedirects { .. } => 30,
             Error::InvalidResponse { .. } | Error::ResponseTooLarge { .. } => 31,
             // Nothing here cancels, closes or handles files of a call.

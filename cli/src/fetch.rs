@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::file::File;
-use crate::{input, output, pinset_file, terminal};
+use crate::{identity, input, output, pinset_file, proxy, terminal};
 
 /// Send a pinned HTTPS request.
 ///
@@ -28,7 +28,8 @@ Examples:
       -H 'Content-Type: application/json' -d '{\"item\":7}'
   pinfold fetch https://api.example.com/ --embedded pinfold.json --store state
   pinfold fetch https://api.example.com/ --pins pins.json --roots ca.pem \\
-      --connect api.example.com:443:127.0.0.1:8443 --json")]
+      --connect api.example.com:443:127.0.0.1:8443 --json
+  pinfold fetch https://api.example.com/ --pins pins.json -x proxy.example.com:3128 -U alice")]
 pub(crate) struct Arguments {
     /// The URL; https only
     url: String,
@@ -48,6 +49,10 @@ pub(crate) struct Arguments {
     /// Connect to ADDR instead of looking HOST up; may be given several times
     #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = parse_connect)]
     connect: Vec<(String, u16, SocketAddr)>,
+    #[command(flatten)]
+    proxy: proxy::ProxyArguments,
+    #[command(flatten)]
+    identity: identity::IdentityArguments,
     /// The method [default: GET, or POST with -d]
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
     method: Option<String>,
@@ -73,7 +78,12 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let client = settings(arguments)?.build()?;
-    let response = client.send(&request(arguments)?)?;
+    let request = request(arguments)?;
+    if let Some(identity) = arguments.identity.identity()? {
+        let url = url::Url::parse(request.url()).map_err(|e| Failure::input("URL", e))?;
+        client.set_identity(url.host_str().unwrap_or_default(), Some(identity))?;
+    }
+    let response = client.send(&request)?;
     report(&response, arguments.json);
     if let Some(path) = &arguments.output {
         output::write_file(path, response.body())?;
@@ -99,6 +109,7 @@ fn settings(arguments: &Arguments) -> Result<ClientBuilder, Failure> {
     let mut builder = builder
         .deny_unpinned(!arguments.allow_unpinned)
         .roots(roots)
+        .proxies(arguments.proxy.proxies()?)
         .timeout(timeout)
         .user_agent(concat!("pinfold-cli/", env!("CARGO_PKG_VERSION")));
     for (host, port, address) in &arguments.connect {
@@ -109,8 +120,10 @@ fn settings(arguments: &Arguments) -> Result<ClientBuilder, Failure> {
 
 fn updater(arguments: &Arguments, file: &str, roots: Roots) -> Result<PinSetUpdater, Failure> {
     let json = arguments.json;
-    let mut builder =
-        PinSetUpdater::builder(File::read(file)?.bytes()).roots(roots).listener(move |event| {
+    let mut builder = PinSetUpdater::builder(File::read(file)?.bytes())
+        .roots(roots)
+        .proxies(arguments.proxy.proxies()?)
+        .listener(move |event| {
             if !json {
                 tell(event);
             }

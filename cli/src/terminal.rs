@@ -61,5 +61,6 @@ pub(crate) fn facts(facts: &CertificateFacts) -> Value {
         "subject": facts.subject,
         "issuer": facts.issuer,
         "pin_set_version": facts.pin_set_version,
+        "proxy": facts.proxy,
     })
 }

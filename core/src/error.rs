@@ -7,8 +7,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::interception::{Evidence, InterceptionReport};
-use crate::pin::{PinDigest, SpkiSha256};
+pub use crate::facts::{CertificateFacts, UntrustedReason};
+use crate::interception::InterceptionReport;
 
 /// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,13 @@ pub enum Error {
     BlockedKey(Box<CertificateFacts>),
     /// The caller cancelled; never used for anything else.
     Cancelled,
+    /// The server wants a certificate of the client's, and got none, or does not accept the one it got.
+    ClientCertificateRefused {
+        /// The host asked for.
+        host: String,
+        /// What it says.
+        reason: String,
+    },
     /// The client was closed before or during the request.
     ClientClosed,
     /// No address of the host accepted a TCP connection.
@@ -154,6 +161,36 @@ pub enum Error {
         /// How many the client follows.
         limit: u32,
     },
+    /// A proxy wants to know who the client is, or does not know who it says it is.
+    ProxyAuthRequired {
+        /// The proxy's URL, without user and password.
+        proxy: String,
+        /// The host asked for.
+        host: String,
+        /// What it wants.
+        reason: String,
+    },
+    /// The proxy cannot be used: it is not found, cannot be reached, or does not do what a proxy does;
+    /// or nobody can say which it is.
+    ProxyFailed {
+        /// The proxy's URL, without user and password; none where it could not be found out.
+        proxy: Option<String>,
+        /// The host asked for.
+        host: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The proxy will not, or cannot, connect to the host.
+    ProxyRefused {
+        /// The proxy's URL, without user and password.
+        proxy: String,
+        /// The host asked for.
+        host: String,
+        /// Its answer: a status of HTTP, or a reply of SOCKS (1 to 8, RFC 1928 §6).
+        status: u16,
+        /// Why, in its own words.
+        reason: String,
+    },
     /// The body ended early: fewer bytes than announced, or no TLS `close_notify` (RFC 8446 §6.1).
     Truncated {
         /// The host that answered.
@@ -168,25 +205,6 @@ pub enum Error {
         /// What the server presented and what was expected.
         facts: Box<CertificateFacts>,
     },
-}
-
-/// Why a certificate is not trusted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UntrustedReason {
-    /// Its validity has ended, or the device's clock is ahead.
-    Expired,
-    /// It, or every path from it to an authority, is unusable; the text says how.
-    Invalid(String),
-    /// Its validity has not begun, or the device's clock is behind.
-    NotYetValid,
-    /// Its authority has revoked it.
-    Revoked,
-    /// No trusted authority vouches for it.
-    UnknownIssuer,
-    /// The platform could not judge it; the text says why.
-    Unverified(String),
-    /// It is for another host.
-    WrongHost,
 }
 
 /// Which timeout ran out.
@@ -210,38 +228,13 @@ pub enum TimeoutPhase {
     Trust,
 }
 
-/// What a support desk needs to see about a refused certificate.
-///
-/// Nothing here is secret: pins and names of a server are public.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CertificateFacts {
-    /// The host asked for.
-    pub host: String,
-    /// The pin set's entry that applied, or none.
-    pub rule: Option<String>,
-    /// The pin of the end-entity certificate that the server presented.
-    pub presented_pin: Option<SpkiSha256>,
-    /// The pins that would have been accepted.
-    pub expected_pins: Vec<PinDigest>,
-    /// The subject of that certificate.
-    pub subject: Option<String>,
-    /// Who issued it: the first thing to look at when somebody is in the middle.
-    pub issuer: Option<String>,
-    /// The version of the pin set, where it has one.
-    pub pin_set_version: Option<u64>,
-    /// Whose dates, name or issuer it is that the certificate is refused for, where more can be
-    /// said than the code does.
-    pub cause: Option<Evidence>,
-    /// Who is probably in the middle, where something speaks for anybody.
-    pub interception: Option<Box<InterceptionReport>>,
-}
-
 impl Error {
     /// The stable code: lower case, never renamed, the same in every language.
     pub fn code(&self) -> &'static str {
         match self {
             Self::BlockedKey(_) => "blocked_key",
             Self::Cancelled => "cancelled",
+            Self::ClientCertificateRefused { .. } => "client_certificate_refused",
             Self::ClientClosed => "client_closed",
             Self::ConnectFailed { .. } => "connect_failed",
             Self::ConnectionLost { .. } => "connection_lost",
@@ -260,6 +253,9 @@ impl Error {
             Self::Offline { .. } => "offline",
             Self::PinMismatch(_) => "pin_mismatch",
             Self::PinSetLapsed(_) => "pin_set_lapsed",
+            Self::ProxyAuthRequired { .. } => "proxy_auth_required",
+            Self::ProxyFailed { .. } => "proxy_failed",
+            Self::ProxyRefused { .. } => "proxy_refused",
             Self::ResponseTooLarge { .. } => "response_too_large",
             Self::Timeout { phase: TimeoutPhase::Connect, .. } => "timeout_connect",
             Self::Timeout { phase: TimeoutPhase::FirstByte, .. } => "timeout_first_byte",
@@ -287,6 +283,7 @@ impl Error {
         "certificate_unknown_issuer",
         "certificate_unverified",
         "certificate_wrong_host",
+        "client_certificate_refused",
         "client_closed",
         "connect_failed",
         "connection_lost",
@@ -305,6 +302,9 @@ impl Error {
         "offline",
         "pin_mismatch",
         "pin_set_lapsed",
+        "proxy_auth_required",
+        "proxy_failed",
+        "proxy_refused",
         "response_too_large",
         "timeout_connect",
         "timeout_first_byte",
@@ -322,9 +322,10 @@ impl Error {
     /// The facts about the refused certificate, where it was one.
     pub fn certificate(&self) -> Option<&CertificateFacts> {
         match self {
-            Self::BlockedKey(facts) | Self::PinMismatch(facts) | Self::Untrusted { facts, .. } => {
-                Some(facts)
-            }
+            Self::BlockedKey(facts)
+            | Self::PinMismatch(facts)
+            | Self::PinSetLapsed(facts)
+            | Self::Untrusted { facts, .. } => Some(facts),
             _ => None,
         }
     }
@@ -340,7 +341,8 @@ impl Error {
     /// The host concerned, where there is one.
     pub fn host(&self) -> Option<&str> {
         match self {
-            Self::ConnectFailed { host, .. }
+            Self::ClientCertificateRefused { host, .. }
+            | Self::ConnectFailed { host, .. }
             | Self::ConnectionLost { host, .. }
             | Self::DigestMismatch { host }
             | Self::DnsFailed { host, .. }
@@ -348,6 +350,9 @@ impl Error {
             | Self::InsecureRedirect { host, .. }
             | Self::InvalidResponse { host, .. }
             | Self::Offline { host, .. }
+            | Self::ProxyAuthRequired { host, .. }
+            | Self::ProxyFailed { host, .. }
+            | Self::ProxyRefused { host, .. }
             | Self::ResponseTooLarge { host, .. }
             | Self::Timeout { host, .. }
             | Self::TlsFailed { host, .. }
@@ -355,6 +360,33 @@ impl Error {
             | Self::Truncated { host, .. } => Some(host),
             error => error.certificate().map(|facts| facts.host.as_str()),
         }
+    }
+
+    /// The URL of the proxy that failed or refused, or through which a certificate came that was
+    /// refused; without user and password.
+    pub fn proxy(&self) -> Option<&str> {
+        match self {
+            Self::ProxyAuthRequired { proxy, .. } | Self::ProxyRefused { proxy, .. } => Some(proxy),
+            Self::ProxyFailed { proxy, .. } => proxy.as_deref(),
+            error => error.certificate()?.proxy.as_deref(),
+        }
+    }
+
+    /// The same, of a connection through `proxy`.
+    pub(crate) fn through(mut self, proxy: &str) -> Self {
+        match &mut self {
+            Self::ClientCertificateRefused { reason, .. }
+            | Self::ConnectionLost { reason, .. }
+            | Self::TlsFailed { reason, .. } => {
+                reason.push_str(&format!(" (through the proxy {proxy})"));
+            }
+            Self::BlockedKey(facts)
+            | Self::PinMismatch(facts)
+            | Self::PinSetLapsed(facts)
+            | Self::Untrusted { facts, .. } => facts.proxy = Some(proxy.to_owned()),
+            _ => {}
+        }
+        self
     }
 
     /// Where in the caller's input the fault is, where it is there.
@@ -374,29 +406,12 @@ impl Error {
         Self::InvalidPinSet { place: place.into(), reason: reason.into() }
     }
 
+    pub(crate) fn client_refused(host: String, reason: &str) -> Self {
+        Self::ClientCertificateRefused { host, reason: reason.to_owned() }
+    }
+
     pub(crate) fn request(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::InvalidRequest { field: field.into(), reason: reason.into() }
-    }
-}
-
-impl UntrustedReason {
-    /// A word for it: the code without `certificate_`.
-    pub fn name(&self) -> &'static str {
-        let code = self.code();
-        code.strip_prefix("certificate_").unwrap_or(code)
-    }
-
-    /// The stable code, `certificate_` and the reason.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Expired => "certificate_expired",
-            Self::Invalid(_) => "certificate_invalid",
-            Self::NotYetValid => "certificate_not_yet_valid",
-            Self::Revoked => "certificate_revoked",
-            Self::UnknownIssuer => "certificate_unknown_issuer",
-            Self::Unverified(_) => "certificate_unverified",
-            Self::WrongHost => "certificate_wrong_host",
-        }
     }
 }
 
@@ -410,6 +425,12 @@ impl fmt::Display for Error {
                 facts.describe(f)
             }
             Self::Cancelled => f.write_str("the request was cancelled by the app"),
+            Self::ClientCertificateRefused { host, reason } => {
+                write!(
+                    f,
+                    "{host} does not accept the client's certificate, or its absence: {reason}"
+                )
+            }
             Self::ClientClosed => f.write_str("the client is closed"),
             Self::ConnectFailed { host, reason } => write!(f, "cannot connect to {host}: {reason}"),
             Self::ConnectionLost { host, reason } => {
@@ -448,6 +469,18 @@ impl fmt::Display for Error {
             Self::PinSetLapsed(facts) => {
                 write!(f, "the pin set has lapsed for {}: it was not renewed in time", facts.host)?;
                 facts.describe(f)
+            }
+            Self::ProxyAuthRequired { proxy, host, reason } => {
+                write!(f, "the proxy {proxy} does not connect to {host}: {reason}")
+            }
+            Self::ProxyFailed { proxy: Some(proxy), host, reason } => {
+                write!(f, "the proxy {proxy} cannot be used for {host}: {reason}")
+            }
+            Self::ProxyFailed { proxy: None, host, reason } => {
+                write!(f, "cannot find out the proxy for {host}: {reason}")
+            }
+            Self::ProxyRefused { proxy, host, status, reason } => {
+                write!(f, "the proxy {proxy} did not connect to {host}: {status} {reason}")
             }
             Self::ResponseTooLarge { host, limit } => {
                 write!(f, "the response of {host} is larger than {limit} bytes")
@@ -522,32 +555,6 @@ impl fmt::Display for Error {
     }
 }
 
-impl CertificateFacts {
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(pin) = &self.presented_pin {
-            write!(f, "; presented {pin}")?;
-        }
-        if let Some(issuer) = &self.issuer {
-            write!(f, ", issued by {issuer:?}")?;
-        }
-        for (i, pin) in self.expected_pins.iter().enumerate() {
-            f.write_str(if i == 0 { "; expected " } else { " or " })?;
-            write!(f, "{pin}")?;
-        }
-        if let Some(rule) = &self.rule {
-            write!(f, " (rule {rule}")?;
-            if let Some(version) = self.pin_set_version {
-                write!(f, ", pin set {version}")?;
-            }
-            f.write_str(")")?;
-        }
-        match &self.interception {
-            Some(report) => write!(f, "; {}", report.beside(self.cause.as_ref())),
-            None => Ok(()),
-        }
-    }
-}
-
 fn describe(report: Option<&InterceptionReport>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match report {
         Some(report) => write!(f, "; {report}"),
@@ -558,6 +565,7 @@ fn describe(report: Option<&InterceptionReport>, f: &mut fmt::Formatter<'_>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pin::{PinDigest, SpkiSha256};
 
     #[test]
     fn codes_are_sorted_and_distinct() {

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! The crate is laid out as a request flows: [`pin`] is the policy and the pure decision, [`verify`]
-//! judges certificates, [`interception`] says who is in the middle, [`client`] is HTTP; [`pinset`] is
+//! judges certificates, [`interception`] says who is in the middle, [`proxy`] is what stands between by
+//! one's own will, [`client`] is HTTP; [`pinset`] is
 //! the signed pin set, and [`update`] keeps it up to date. [`Error`] is one closed set of stable codes, the same in Rust, Kotlin and Swift.
 
 #![forbid(unsafe_code)]
@@ -25,6 +26,8 @@ mod clock;
 mod der;
 pub mod error;
 mod events;
+mod facts;
+pub mod identity;
 pub mod interception;
 mod json;
 mod name;
@@ -32,6 +35,7 @@ mod net;
 mod patience;
 pub mod pin;
 pub mod pinset;
+pub mod proxy;
 mod rejection;
 mod slots;
 mod sync;
@@ -45,8 +49,10 @@ pub use client::{Client, ClientBuilder, Method, Request, Response, ResponseBody}
 pub use clock::{Clock, SystemClock};
 pub use error::{CertificateFacts, Error, TimeoutPhase, UntrustedReason};
 pub use events::{Event, EventListener};
+pub use identity::{ClientIdentity, ClientSigner, SignatureAlgorithm};
 pub use interception::InterceptionReport;
 pub use pin::{PinSet, SpkiSha256};
+pub use proxy::{NoProxy, Proxies, Proxy, ProxyRoute, ProxyScheme, ProxySelector};
 pub use time::{format_rfc3339_utc, parse_rfc3339_utc};
 pub use verify::{Explanation, PlatformTrust, Roots};
 

@@ -124,6 +124,7 @@ fn info(testkit: &Testkit) -> Value {
         "certificates": certificates,
         "pins": pki.pins().collect::<BTreeMap<_, _>>(),
         "chains": pki.chain_names().collect::<Vec<_>>(),
+        "identities": pki.identities().map(|name| (name, pki.identity(name))).collect::<BTreeMap<_, _>>(),
     })
 }
 

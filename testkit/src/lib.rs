@@ -45,8 +45,21 @@
 //! | `hang_on_accept` | never says anything |
 //! | `garbage` | answers the ClientHello with something that is not TLS |
 //! | `plain_http` | answers the ClientHello with `HTTP/1.1 400` in the clear |
-//! | `client_auth` | wants a certificate of the client's |
+//! | `client_auth` | wants a certificate of the client's, one of [`Pki::identity`] that `root` knows |
 //! | `portal` | answers the ClientHello with a redirect to a login page in the clear |
+//!
+//! These are proxies, and speak no TLS of their own. They connect to loopback alone, and what they are
+//! asked for is a `request` event with the method CONNECT.
+//!
+//! | server | does |
+//! |---|---|
+//! | `proxy` | connects |
+//! | `proxy_login` | connects for the user `user` with the password `open sesame` (Basic); closes after a 407 |
+//! | `proxy_refusing` | says 403 and `X-Squid-Error` |
+//! | `proxy_slow` | sends its answer in pieces of one byte |
+//! | `proxy_hanging` | never answers |
+//! | `proxy_dying` | ends a tunnel once 40,000 bytes have come back through it |
+//! | `socks`, `socks_login` | SOCKS5, without and with the same user and password |
 //!
 //! # Paths
 //!
@@ -103,7 +116,7 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `GET /info` | `servers` with their ports, `certificates` (DER in Base64), `pins`, `chains` |
+//! | `GET /info` | `servers` with their ports, `certificates` (DER in Base64), `pins`, `chains`, `identities` (PEM) |
 //! | `GET /events?server=NAME` | the events of a server, as [`Event`] |
 //! | `GET /wait?server=NAME&event=alert&count=1&timeout_ms=5000` | the same, once there are that many of the kind; 408 if not in time |
 //! | `POST /clear?server=NAME` | forgets the events |
@@ -123,6 +136,7 @@ mod owner;
 mod paths;
 mod persona;
 mod pki;
+mod proxy;
 mod server;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 
 use crate::pki::Pki;
+use crate::proxy::Kind;
 
 /// What a server does with a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,10 +28,12 @@ pub(crate) enum Behaviour {
     Portal,
     /// Asks for a client's certificate, and wants one.
     ClientAuth,
+    /// Speaks no TLS, and connects to others.
+    Proxy(Kind),
 }
 
 /// The servers that are not merely a chain. They present `backend`.
-const BEHAVIOURS: [(&str, Behaviour); 11] = [
+const BEHAVIOURS: [(&str, Behaviour); 19] = [
     ("tls12", Behaviour::ServeTls12),
     ("close_on_accept", Behaviour::CloseOnAccept),
     ("close_on_hello", Behaviour::CloseOnHello),
@@ -42,6 +45,14 @@ const BEHAVIOURS: [(&str, Behaviour); 11] = [
     ("plain_http", Behaviour::PlainHttp),
     ("portal", Behaviour::Portal),
     ("client_auth", Behaviour::ClientAuth),
+    ("proxy", Behaviour::Proxy(Kind::Open)),
+    ("proxy_login", Behaviour::Proxy(Kind::Login)),
+    ("proxy_refusing", Behaviour::Proxy(Kind::Refusing)),
+    ("proxy_slow", Behaviour::Proxy(Kind::Slow)),
+    ("proxy_hanging", Behaviour::Proxy(Kind::Hanging)),
+    ("proxy_dying", Behaviour::Proxy(Kind::Dying)),
+    ("socks", Behaviour::Proxy(Kind::Socks)),
+    ("socks_login", Behaviour::Proxy(Kind::SocksLogin)),
 ];
 
 #[derive(Debug)]

@@ -49,6 +49,14 @@ const CHAINS: &[(&str, &[&str])] = &[
     (WRONG_KEY, &["backend", "intermediate"]),
 ];
 
+/// Who clients may be: the certificates, the client's own first.
+const CLIENTS: [(&str, &[&str]); 4] = [
+    ("client", &["client", "intermediate"]),
+    ("client_renewed", &["client_renewed", "intermediate"]),
+    ("client_rsa", &["client_rsa", "intermediate"]),
+    ("client_unknown", &["client_unknown", "unknown_root"]),
+];
+
 const WRONG_KEY: &str = "wrong_key";
 const REVOKED: &str = "revoked";
 
@@ -98,6 +106,11 @@ impl Pki {
         pki.issue("self_signed", leaf(&HOSTS), "self_signed");
         pki.issue("self_signed_ca", self_signed_ca(), "self_signed_ca");
         pki.issue_for(rsa_key(), "rsa", leaf(&HOSTS), "intermediate");
+
+        pki.issue("client", client("Alice"), "intermediate");
+        pki.issue("client_renewed", client("Alice, renewed"), "intermediate");
+        pki.issue_for(rsa_key(), "client_rsa", client("Bob"), "intermediate");
+        pki.issue("client_unknown", client("Mallory"), "unknown_root");
 
         let public = read_pem(include_bytes!("../keys/public.chain.pem"));
         for (name, certificate) in ["public_leaf", "public_intermediate"].iter().zip(public) {
@@ -163,8 +176,26 @@ impl Pki {
         members(name).iter().map(|member| self.certificate(member).clone()).collect()
     }
 
-    /// Writes `NAME.der` and `NAME.pem` for each certificate, and `NAME.chain.pem` and
-    /// `NAME.key.pem` for each chain.
+    /// The certificates and the private key of a client, in PEM: `client` and `client_renewed` (P-256) and
+    /// `client_rsa` are known to `client_auth`, `client_unknown` is not.
+    ///
+    /// # Panics
+    ///
+    /// Without a client of this name.
+    pub fn identity(&self, name: &str) -> String {
+        let found = CLIENTS.iter().find(|(known, _)| *known == name);
+        let (_, members) = found.unwrap_or_else(|| panic!("no client {name}"));
+        let chain = members.iter().map(|member| pem(self.certificate(member)));
+        chain.collect::<String>() + &self.entities[name].key.serialize_pem()
+    }
+
+    /// What [`identity`](Self::identity) takes.
+    pub fn identities(&self) -> impl Iterator<Item = &'static str> {
+        CLIENTS.iter().map(|(name, _)| *name)
+    }
+
+    /// Writes `NAME.der` and `NAME.pem` for each certificate, `NAME.chain.pem` and `NAME.key.pem` for
+    /// each chain, and `NAME.identity.pem` for each client.
     ///
     /// # Errors
     ///
@@ -183,6 +214,9 @@ impl Pki {
             let pem: String = certificates.map(|der| pem(der)).collect();
             fs::write(dir.join(format!("{name}.chain.pem")), pem)?;
             fs::write(dir.join(format!("{name}.key.pem")), self.chain_key(name).serialize_pem())?;
+        }
+        for name in self.identities() {
+            fs::write(dir.join(format!("{name}.identity.pem")), self.identity(name))?;
         }
         Ok(())
     }
@@ -283,6 +317,14 @@ fn leaf(hosts: &[&str]) -> CertificateParams {
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params
+}
+
+fn client(common_name: &str) -> CertificateParams {
+    let mut params = named(common_name, &[]);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     params
 }
 

@@ -16,6 +16,7 @@ use crate::files::{self, File};
 use crate::http::{Request, Response};
 use crate::paths;
 use crate::persona::{Behaviour, Persona};
+use crate::proxy;
 
 /// A running server. It stops, and all its connections with it, when the testkit is dropped.
 #[derive(Debug)]
@@ -179,6 +180,7 @@ impl Shared {
                     connection.map_or(0, |connection| connection.end(Ending::Cut)),
                 );
             }
+            Behaviour::Proxy(kind) => proxy::serve(conn, socket, kind, &self.log),
             Behaviour::CloseOnAccept => Ok(Ending::Cut),
             Behaviour::HangOnAccept => hang(socket),
             Behaviour::CloseOnHello => first_flight(socket, config).map(|_| Ending::Cut),

@@ -16,8 +16,10 @@ use super::{Client, PinSource};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::events::EventListener;
-use crate::net::{ConnectTo, Resolver};
+use crate::identity::{ClientIdentity, Identities};
+use crate::net::{ConnectTo, Resolver, SessionId};
 use crate::pin::{HostName, PinSet};
+use crate::proxy::Proxies;
 use crate::verify::Roots;
 
 /// Longer than any request, short enough for every clock to add.
@@ -51,6 +53,7 @@ pub struct ClientBuilder {
     headers: Vec<Raw>,
     cookies: Option<CookieJar>,
     authenticator: Option<Arc<dyn Authenticator>>,
+    identities: Vec<(String, ClientIdentity)>,
 }
 
 #[derive(Clone)]
@@ -73,6 +76,7 @@ pub(super) struct Settings {
     pub(super) connect_to: Arc<ConnectTo>,
     pub(super) resolver: Option<Arc<dyn Resolver>>,
     pub(super) listener: Option<Arc<dyn EventListener>>,
+    pub(super) proxies: Proxies,
     pub(super) max_idle_connections: usize,
     pub(super) max_requests: usize,
     pub(super) max_requests_per_host: usize,
@@ -108,6 +112,7 @@ impl ClientBuilder {
             connect_to: Arc::default(),
             resolver: None,
             listener: None,
+            proxies: Proxies::None,
             max_idle_connections: 64,
             max_requests: 256,
             max_requests_per_host: 128,
@@ -115,8 +120,8 @@ impl ClientBuilder {
             resumes: true,
         };
         let (connect_to, base_url, headers) = Default::default();
-        let (cookies, authenticator) = Default::default();
-        Self { pins, settings, connect_to, base_url, headers, cookies, authenticator }
+        let (cookies, authenticator, identities) = Default::default();
+        Self { pins, settings, connect_to, base_url, headers, cookies, authenticator, identities }
     }
 
     pub(crate) fn with_source(source: Arc<dyn PinSource>) -> Self {
@@ -283,8 +288,8 @@ impl ClientBuilder {
     }
 
     /// Connects to `address` for `host` and `port` instead of looking the name up, as curl's
-    /// `--connect-to` does: for staging servers and tests. Trust, host name and pins are judged as
-    /// ever.
+    /// `--connect-to` does: for staging servers and tests. A proxy is asked for that address, too.
+    /// Trust, host name and pins are judged as ever.
     pub fn connect_to(mut self, host: &str, port: u16, address: SocketAddr) -> Self {
         self.connect_to.push((host.to_owned(), port, address));
         self
@@ -299,6 +304,22 @@ impl ClientBuilder {
     /// Who is told what happens to each call; nobody by default.
     pub fn listener(mut self, listener: Arc<dyn EventListener>) -> Self {
         self.settings.listener = Some(listener);
+        self
+    }
+
+    /// The proxies to go through; none by default, whatever the environment says. Pins hold through
+    /// them: a tunnel's other end is judged as ever. The certificate of an `https` proxy is judged under
+    /// its own name, by the entry of the pin set for it where there is one, and by the roots where not.
+    pub fn proxies(mut self, proxies: Proxies) -> Self {
+        self.settings.proxies = proxies;
+        self
+    }
+
+    /// Who the client is to `host` where that asks for a certificate; nobody by default. No other host is
+    /// ever shown it, not those below it either, nor a proxy. See
+    /// [`Client::set_identity`](crate::Client::set_identity).
+    pub fn identity(mut self, host: &str, identity: ClientIdentity) -> Self {
+        self.identities.push((host.to_owned(), identity));
         self
     }
 
@@ -370,6 +391,13 @@ impl ClientBuilder {
         let defaults = Defaults::new(self.base_url.as_deref(), &self.headers)?;
         let auth = self.authenticator.map(|it| Auth::new(it, &defaults)).transpose()?;
         let own = Own { defaults, cookies: self.cookies, auth: auth.map(Arc::new) };
-        Client::start(self.pins, self.settings, own)
+        let identities = Identities::default();
+        for (host, identity) in self.identities {
+            match HostName::parse(&host) {
+                Ok(host) => identities.set((SessionId::default(), host), Some(identity)),
+                Err(reason) => return fail("identity", &reason),
+            }
+        }
+        Client::start(self.pins, self.settings, own, identities)
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn exchange(
     context: &Arc<CallContext>,
     is_pulled: bool,
 ) -> (Result<Response<Incoming>, Error>, Retry) {
-    let key = Key { origin: request.target.origin().clone(), session: extras.session };
+    let key = Key::new(request.target.origin().clone(), extras.session);
     let leased = match connections.lease(&key, context) {
         Ok(leased) => leased,
         Err(error) if connections.judge().is_by_pin_set(&error, request.target.host()) => {

@@ -62,7 +62,8 @@ pub use upload::{BodySource, Progress};
 use crate::cancel::CancelToken;
 use crate::error::Error;
 use crate::events::Events;
-use crate::net::{CallContext, Connections, Key, Limits, SessionId, Setup};
+use crate::identity::{ClientIdentity, Identities};
+use crate::net::{CallContext, Connections, Key, Limits, SessionId, Setup, Whose};
 use crate::patience::Patience;
 use crate::pin::{HostName, PinSet};
 use crate::verify::{Explanation, Judge, SystemTrust};
@@ -114,13 +115,20 @@ impl Client {
         ClientBuilder::new(pins)
     }
 
-    fn start(pins: PinSet, settings: Settings, own: Own) -> Result<Self, Error> {
+    fn start(
+        pins: PinSet,
+        settings: Settings,
+        own: Own,
+        identities: Identities<Whose>,
+    ) -> Result<Self, Error> {
         let system = SystemTrust::new(&settings.roots)?;
         let connections = Connections::new(Setup {
             judge: judge(pins, &settings, &system),
             clock: settings.clock.clone(),
             connect_to: settings.connect_to.clone(),
             resolver: settings.resolver.clone(),
+            proxies: settings.proxies.clone(),
+            identities,
             max_idle: settings.max_idle_connections,
             abort_withdrawn: settings.abort_withdrawn,
             user_agent: &settings.user_agent,
@@ -306,6 +314,24 @@ impl Client {
         Ok(())
     }
 
+    /// Who this client, or this session of one, is to `host` from now on, where that asks for a
+    /// certificate; none for nobody. Other sessions of the client are not concerned. A
+    /// certificate that is renewed takes its place so, without a restart: idle connections under the last
+    /// one are closed, requests under way end as they began, and TLS sessions are not shared by two
+    /// identities. No other host is ever shown it, not those below it either, nor a proxy.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] for `identity`: a host that is none; [`Error::ClientClosed`].
+    pub fn set_identity(&self, host: &str, identity: Option<ClientIdentity>) -> Result<(), Error> {
+        if self.is_closed() {
+            return Err(Error::ClientClosed);
+        }
+        let host = HostName::parse(host)
+            .map_err(|reason| Error::InvalidConfig { field: "identity".into(), reason })?;
+        self.0.shared.connections.set_identity(self.0.id, &host, identity);
+        Ok(())
+    }
+
     /// Closes the idle connections, so that the next request makes one of its own: for a device
     /// whose network has changed, which leaves them dead without a word. Requests in flight go on,
     /// and their connections are closed after them. The pin set and the TLS sessions stay. Does
@@ -328,7 +354,7 @@ impl Client {
         }
         let limits = self.limits(&Request::to(Method::Get, target.clone()));
         let context = CallContext::new(cancel.clone(), limits, self.events());
-        let key = Key { origin: target.origin().clone(), session: self.0.id };
+        let key = Key::new(target.origin().clone(), self.0.id);
         let connected = self.0.shared.connections.prepare(&key, &context);
         ended(connected, self.is_closed(), cancel.is_cancelled())
     }

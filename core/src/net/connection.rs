@@ -4,26 +4,30 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rustls::ClientConnection;
+use rustls::{ClientConnection, HandshakeKind};
 
 use super::buffers::Input;
+use super::carrier::Carrier;
 use super::context::CallContext;
-use super::origin::{Key, Origin};
-use super::wire::{Closer, Socket, Unasked, is_timeout};
+use super::origin::Key;
+use super::wire::{Closer, Unasked, is_timeout};
 use crate::cancel::Wake;
 use crate::error::{CertificateFacts, Error};
+use crate::identity::refuses_client;
 use crate::pin::Verdict;
-use crate::verify::Judged;
+use crate::verify::{Judge, Judged};
 
 /// A connection in use or in the pool.
 pub(super) struct Connection {
     key: Key,
     session: ClientConnection,
-    socket: Socket,
+    carrier: Carrier,
     handle: Arc<Handle>,
     judged: Arc<Judged>,
     /// Which state of the pool it belongs to.
     pub(super) stamp: Stamp,
+    /// Whether the server has asked for a certificate of the client's.
+    pub(super) asks: bool,
     /// Whether a call has finished on it.
     used: bool,
 }
@@ -81,23 +85,25 @@ impl Connection {
     pub(super) fn new(
         key: Key,
         session: ClientConnection,
-        socket: Socket,
+        carrier: Carrier,
         closer: Arc<Closer>,
         judged: Arc<Judged>,
         stamp: Stamp,
     ) -> Self {
         let handle =
             Handle { closer, judged: Mutex::new(judged.clone()), withdrawn: OnceLock::new() };
-        Self { key, session, socket, handle: Arc::new(handle), judged, stamp, used: false }
+        let (asks, used) = Default::default();
+        Self { key, session, carrier, handle: Arc::new(handle), judged, stamp, asks, used }
     }
 
-    /// Whom it serves.
     pub(super) fn key(&self) -> &Key {
         &self.key
     }
 
-    pub(super) fn origin(&self) -> &Origin {
-        &self.key.origin
+    /// Whether an answer may be one about the client's certificate: the server has asked for one now, or
+    /// may have when the session began that is resumed.
+    pub(super) fn is_about_client(&self) -> bool {
+        self.asks || self.session.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     pub(super) fn handle(&self) -> &Arc<Handle> {
@@ -112,12 +118,15 @@ impl Connection {
         self.judged.verdict()
     }
 
-    /// It has been judged again.
-    pub(super) fn set_judged(&mut self, judged: Arc<Judged>) {
+    /// Whether it may go on under `judge`, at `now` in seconds since 1970, and so may the proxy that it
+    /// goes through.
+    pub(super) fn is_accepted_by(&mut self, judge: &Judge, now: u64) -> bool {
+        let Some(judged) = judge.again(&self.judged, now) else { return false };
         if !Arc::ptr_eq(&self.judged, &judged) {
             *self.handle.lock() = judged.clone();
             self.judged = judged;
         }
+        self.carrier.is_accepted_by(judge, now)
     }
 
     /// Whether a call has finished on it.
@@ -154,10 +163,10 @@ impl Connection {
         input: &mut Input,
         context: &CallContext,
     ) -> io::Result<bool> {
-        self.socket.set_limits(context.deadline(), context.write_patience());
-        self.socket.acknowledge();
-        while self.socket.wait_writable()? == Unasked::Something {
-            let ended = self.session.read_tls(&mut self.socket.at_hand())? == 0;
+        self.carrier.set_limits(context.deadline(), context.write_patience());
+        self.carrier.acknowledge();
+        while self.carrier.wait_writable()? == Unasked::Something {
+            let ended = self.session.read_tls(&mut self.carrier.at_hand())? == 0;
             let state = self.session.process_new_packets();
             let state = state.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
             if state.plaintext_bytes_to_read() > 0 {
@@ -175,8 +184,8 @@ impl Connection {
 
     /// Sends `bytes`, whole.
     pub(super) fn send(&mut self, bytes: &[u8], context: &CallContext) -> io::Result<()> {
-        self.socket.set_limits(context.deadline(), context.write_patience());
-        rustls::Stream::new(&mut self.session, &mut self.socket).write_all(bytes)
+        self.carrier.set_limits(context.deadline(), context.write_patience());
+        rustls::Stream::new(&mut self.session, &mut self.carrier).write_all(bytes)
     }
 
     /// Reads what comes next; 0 at the end of the connection.
@@ -184,7 +193,7 @@ impl Connection {
     /// Not by way of [`rustls::Stream`], which writes first what is still to be written: where the
     /// peer has closed, that fails before its last words are read.
     pub(super) fn read(&mut self, buffer: &mut [u8], context: &CallContext) -> io::Result<usize> {
-        self.socket.set_limits(context.deadline(), context.read_patience());
+        self.carrier.set_limits(context.deadline(), context.read_patience());
         loop {
             match self.session.reader().read(buffer) {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
@@ -192,12 +201,12 @@ impl Connection {
             }
             // An alert that was read while something was sent is told here, though the connection
             // is gone by now.
-            let read = self.session.read_tls(&mut self.socket);
+            let read = self.session.read_tls(&mut self.carrier);
             let taken_in = self.session.process_new_packets();
             // An alert, or the answer to a change of keys. Who does not take it says so by what can
             // be read.
             while self.session.wants_write()
-                && self.session.write_tls(&mut self.socket).is_ok_and(|n| n > 0)
+                && self.session.write_tls(&mut self.carrier).is_ok_and(|n| n > 0)
             {}
             taken_in.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
             read?;
@@ -210,12 +219,14 @@ impl Connection {
         if is_timeout(&e) {
             return context.not_read(&host);
         }
-        match e.downcast::<rustls::Error>() {
+        self.key.told(match e.downcast::<rustls::Error>() {
+            // In TLS 1.3 it comes after the handshake.
+            Ok(e) if self.asks && refuses_client(&e) => Error::client_refused(host, &e.to_string()),
             Ok(e) => Error::TlsFailed { host, reason: e.to_string(), interception: None },
             // Not handed up as the I/O error it is: ureq takes some of those for the end of a
             // body, but an end without close_notify is a truncation (RFC 8446 §6.1).
             Err(e) => Error::ConnectionLost { host, reason: e.to_string() },
-        }
+        })
     }
 
     /// Whether an idle connection still has nothing to say. Session tickets that came late are
@@ -224,10 +235,10 @@ impl Connection {
     pub(super) fn is_quiet(&mut self) -> bool {
         // A server that sends tickets without end is not quiet.
         for _ in 0..8 {
-            if self.socket.unasked() == Unasked::Nothing {
+            if self.carrier.unasked() == Unasked::Nothing {
                 return true;
             }
-            let read = self.session.read_tls(&mut self.socket.at_hand());
+            let read = self.session.read_tls(&mut self.carrier.at_hand());
             if !read.is_ok_and(|n| n > 0) || !self.is_quiet_inside() {
                 return false;
             }
@@ -248,7 +259,7 @@ impl Drop for Connection {
         self.session.send_close_notify();
         let session = &mut self.session;
         // Politeness only.
-        self.socket.close(|mut socket| {
+        self.carrier.close(|mut socket| {
             let _unsent = session.write_tls(&mut socket);
         });
     }

@@ -137,9 +137,14 @@ impl CallContext {
         let _only_once = self.unwanted.set(at);
     }
 
+    /// Whether the whole call's time has run out.
+    pub(super) fn is_over(&self) -> bool {
+        self.limits.deadline.is_some_and(|at| Instant::now() >= at)
+    }
+
     /// What ran out where a connection was not there in time.
     pub(super) fn not_connected(&self, host: &str) -> Error {
-        match self.limits.deadline.is_some_and(|at| Instant::now() >= at) {
+        match self.is_over() {
             true => self.timed_out(host),
             false => self.timeout(host, TimeoutPhase::Connect, self.limits.connect),
         }

@@ -1,22 +1,32 @@
 //! New connections: the addresses of a host, one after the other, until a handshake is done.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::carrier::Carrier;
 use super::connection::{Connection, Stamp};
 use super::context::CallContext;
 use super::eyeballs::{self, Candidates};
 use super::lookup::{self, LOOKUPS, Lookups, Resolver};
 use super::online::or_offline;
-use super::origin::{Key, Origin, SessionId};
+use super::origin::{Key, SessionId};
 use super::routes::{FailedRoutes, Route};
 use super::tls::{Fault, Terms, Tls};
+use super::tunnel::{self, Stop, Tunnelling};
+use super::wire::{Closer, Socket};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::patience::{Impatience, Patience};
+use crate::proxy::{Login, Logins, Proxy, ProxyScheme, Target};
 use crate::verify::Judge;
+
+/// How often a proxy may ask for another connection: after its challenge, and for each address of a
+/// host that it cannot reach.
+const MAX_ATTEMPTS: u32 = 8;
+/// How many addresses of a host a proxy is asked for.
+const MAX_TARGETS: usize = 4;
 
 /// Addresses to connect to instead of looking a host's name up, by host and port.
 pub(crate) type ConnectTo = HashMap<(String, u16), Vec<SocketAddr>>;
@@ -28,6 +38,21 @@ pub(super) struct Dialer {
     connect_to: Arc<ConnectTo>,
     lookups: Arc<Lookups>,
     failed: FailedRoutes,
+    logins: Logins,
+}
+
+/// By what and until when a connection is made.
+pub(super) struct Dial<'a> {
+    pub(super) judge: &'a Arc<Judge>,
+    pub(super) stamp: Stamp,
+    pub(super) deadline: Option<Instant>,
+    pub(super) context: &'a CallContext,
+}
+
+impl Dial<'_> {
+    fn patience(&self) -> Patience<'_> {
+        Patience { deadline: self.deadline, cancel: self.context.cancel() }
+    }
 }
 
 impl Dialer {
@@ -39,7 +64,8 @@ impl Dialer {
     ) -> Result<Self, Error> {
         let failed = FailedRoutes::new(clock.clone());
         let lookups = resolver.map_or_else(|| LOOKUPS.clone(), Lookups::by);
-        Ok(Self { tls: Tls::new(clock, resumes)?, connect_to, lookups, failed })
+        let logins = Logins::default();
+        Ok(Self { tls: Tls::new(clock, resumes)?, connect_to, lookups, failed, logins })
     }
 
     /// The network is another one: what failed on the last one may work.
@@ -52,35 +78,37 @@ impl Dialer {
         self.tls.forget(session);
     }
 
-    /// A connection for `key` whose certificate `judge` accepts.
+    /// A connection for `key` whose certificate the judge accepts.
     ///
     /// After TCP has succeeded, whatever fails but the certificate is the address' fault, and the
-    /// next one has its turn. As long as others wait, one may take a third of the time left.
-    pub(super) fn dial(
-        &self,
-        key: &Key,
-        judge: &Arc<Judge>,
-        stamp: Stamp,
-        context: &CallContext,
-    ) -> Result<Connection, Error> {
-        let host = key.host().as_str();
-        let deadline = context.connect_deadline();
-        let patience = Patience { deadline, cancel: context.cancel() };
-        let mut candidates = self.candidates(&key.origin, patience, context)?;
+    /// next one has its turn. As long as others wait, one may take a third of the time left. What
+    /// fails behind a proxy is not the proxy's address' fault.
+    pub(super) fn dial(&self, key: &Key, dial: &Dial<'_>) -> Result<Connection, Error> {
+        let Dial { deadline, context, .. } = *dial;
+        let mut tunnelling = match &key.proxy {
+            None => None,
+            Some(proxy) => {
+                let login = Login::new(&self.logins, proxy);
+                let targets = self.targets(key, proxy, dial)?;
+                Some(Tunnelling::new(key, proxy, login, targets))
+            }
+        };
+        let mut candidates = self.candidates(key, dial)?;
+        let mut attempts = 0;
         loop {
-            let (stream, address) = match eyeballs::race(&mut candidates, patience) {
+            let (stream, address) = match eyeballs::race(&mut candidates, dial.patience()) {
                 Ok(connected) => connected,
                 Err(eyeballs::Failure::Exhausted(reason)) => {
-                    self.note(&candidates.failed);
+                    self.note(key, &candidates.failed);
                     let reason = match candidates.failed.len() {
                         0 | 1 => reason,
                         _ => told(&candidates.failed),
                     };
-                    let failed = Error::ConnectFailed { host: host.to_owned(), reason };
+                    let failed = not_reached(key, reason);
                     let is_local = candidates.failed.iter().all(|(at, _)| at.ip().is_loopback());
                     return Err(if is_local { failed } else { or_offline(failed) });
                 }
-                Err(eyeballs::Failure::Impatient(e)) => return Err(impatient(e, host, context)),
+                Err(eyeballs::Failure::Impatient(e)) => return Err(impatient(e, key, context)),
             };
             let share = match candidates.waiting.is_empty() {
                 true => deadline,
@@ -89,18 +117,30 @@ impl Dialer {
             let begun = Instant::now();
             let tls = context.limits().tls.and_then(|tls| begun.checked_add(tls));
             let share = share.into_iter().chain(tls).min();
-            let terms = Terms { judge, stamp, deadline: share };
-            let (error, reason) = match self.tls.connect(stream, key, &terms, context) {
+            let terms = Terms { judge: dial.judge, stamp: dial.stamp, deadline: share };
+            let done = self.open(stream, key, tunnelling.as_mut(), &terms, context);
+            let (error, reason) = match done {
                 Ok(connection) => {
-                    self.note(&candidates.failed);
-                    self.failed.forget(Route::Direct(address));
+                    self.note(key, &candidates.failed);
+                    self.failed.forget(route(key, address));
                     return Ok(connection);
                 }
-                Err(Fault::Final(error)) => return Err(error),
-                Err(Fault::TimedOut) => {
-                    (context.not_shaken(host, begun), "it did not answer in time".to_owned())
+                // It can tell the difference only so often.
+                Err(Stop::Again) if attempts < MAX_ATTEMPTS && !context.cancel().is_cancelled() => {
+                    attempts += 1;
+                    candidates.waiting.push_front(address);
+                    continue;
                 }
-                Err(Fault::OfAddress(error)) => {
+                Err(Stop::Again) => {
+                    let reason = "it wants the same request on another connection, again and again";
+                    (not_reached(key, reason.to_owned()), reason.to_owned())
+                }
+                Err(Stop::Fault(Fault::Final(error))) => return Err(error),
+                Err(Stop::Fault(Fault::TimedOut)) => {
+                    let error = context.not_shaken(key.host().as_str(), begun);
+                    (error, "it did not answer in time".to_owned())
+                }
+                Err(Stop::Fault(Fault::OfAddress(error))) => {
                     let reason = error.to_string();
                     (error, reason)
                 }
@@ -109,66 +149,157 @@ impl Dialer {
                 return Err(Error::Cancelled);
             }
             if candidates.waiting.is_empty() || deadline.is_some_and(|at| Instant::now() >= at) {
-                self.note(&candidates.failed);
-                self.failed.remember(Route::Direct(address));
+                self.note(key, &candidates.failed);
+                self.failed.remember(route(key, address));
                 return Err(with_others(error, &candidates.failed));
             }
             candidates.failed.push((address, reason));
         }
     }
 
-    /// Where `origin` may be, in order: those that have failed on this network come last.
-    fn candidates(
+    /// Has a TCP connection become one to the origin.
+    fn open(
         &self,
-        origin: &Origin,
-        patience: Patience<'_>,
+        stream: TcpStream,
+        key: &Key,
+        tunnelling: Option<&mut Tunnelling<'_>>,
+        terms: &Terms<'_>,
         context: &CallContext,
-    ) -> Result<Candidates, Error> {
-        let (host, port) = (origin.host().as_str(), origin.port());
-        let addresses = match self.connect_to.get(&(host.to_owned(), port)) {
-            Some(fixed) => fixed.clone(),
-            None => match host.parse::<IpAddr>() {
-                Ok(ip) => vec![SocketAddr::new(ip, port)],
-                Err(_) => {
-                    let begun = Instant::now();
-                    let end = context.limits().lookup.and_then(|it| begun.checked_add(it));
-                    let patience = end.map_or(patience, |end| patience.at_most(end));
-                    let found =
-                        self.lookups.find(host, patience).map_err(|failure| match failure {
-                            lookup::Failure::Impatient(Impatience::Cancelled) => Error::Cancelled,
-                            lookup::Failure::Impatient(Impatience::TimedOut) => {
-                                context.not_found(host, begun)
-                            }
-                            lookup::Failure::Resolver(reason) => {
-                                or_offline(Error::DnsFailed { host: host.to_owned(), reason })
-                            }
-                        })?;
-                    found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()
+    ) -> Result<Connection, Stop> {
+        if let Err(e) = stream.set_nodelay(true) {
+            return Err(Stop::Fault(Fault::OfAddress(match &key.proxy {
+                Some(proxy) => tunnel::failed(proxy, key.host().as_str(), e.to_string()),
+                None => {
+                    let reason = format!("before the TLS handshake: {e}");
+                    Error::ConnectionLost { host: key.host().to_string(), reason }
                 }
-            },
+            })));
+        }
+        let stream = Arc::new(stream);
+        let closer = Arc::new(Closer::new(stream.clone()));
+        context.cancel().watch(&closer);
+        let mut socket = Socket::new(stream);
+        socket.set_limits(terms.deadline, None);
+        let Some(tunnelling) = tunnelling else {
+            let direct = self.tls.connect(Carrier::Socket(socket), closer, key, terms, context);
+            return direct.map_err(Stop::Fault);
         };
+        let begun = Instant::now();
+        let carrier = tunnelling.open(&self.tls, socket, terms, context)?;
+        self.tls.connect(carrier, closer, key, terms, context).map_err(|fault| {
+            Stop::Fault(Fault::Final(match fault {
+                Fault::Final(error) | Fault::OfAddress(error) => key.told(error),
+                Fault::TimedOut => context.not_shaken(key.host().as_str(), begun),
+            }))
+        })
+    }
+
+    /// Where the origin or the proxy may be, in order: those that have failed on this network come last.
+    fn candidates(&self, key: &Key, dial: &Dial<'_>) -> Result<Candidates, Error> {
+        let (host, port) = match &key.proxy {
+            None => (key.host().as_str(), key.origin.port()),
+            Some(proxy) => (proxy.host().as_str(), proxy.port()),
+        };
+        let begun = Instant::now();
+        let addresses = self.addresses(host, port, dial).map_err(|failure| match failure {
+            lookup::Failure::Impatient(Impatience::TimedOut) if key.proxy.is_none() => {
+                dial.context.not_found(host, begun)
+            }
+            lookup::Failure::Impatient(e) => impatient(e, key, dial.context),
+            lookup::Failure::Resolver(reason) => or_offline(not_found(key, reason)),
+        })?;
         let in_turn = eyeballs::interleave(addresses);
-        let has_failed = |address: &SocketAddr| self.failed.has(Route::Direct(*address));
+        let has_failed = |address: &SocketAddr| self.failed.has(route(key, *address));
         let (failed, good): (Vec<_>, Vec<_>) = in_turn.into_iter().partition(has_failed);
         let waiting = good.into_iter().chain(failed).collect();
         Ok(Candidates { waiting, failed: Vec::new() })
     }
 
-    fn note(&self, failed: &[(SocketAddr, String)]) {
-        failed.iter().for_each(|(address, _)| self.failed.remember(Route::Direct(*address)));
+    fn addresses(
+        &self,
+        host: &str,
+        port: u16,
+        dial: &Dial<'_>,
+    ) -> Result<Vec<SocketAddr>, lookup::Failure> {
+        if let Some(fixed) = self.connect_to.get(&(host.to_owned(), port)) {
+            return Ok(fixed.clone());
+        }
+        if let Ok(ip) = host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(ip, port)]);
+        }
+        let end = dial.context.limits().lookup.and_then(|it| Instant::now().checked_add(it));
+        let patience = end.map_or(dial.patience(), |end| dial.patience().at_most(end));
+        let found = self.lookups.find(host, patience)?;
+        Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+    }
+
+    /// What a proxy is asked to connect to: the name, unless the client is to look it up.
+    fn targets(
+        &self,
+        key: &Key,
+        proxy: &Proxy,
+        dial: &Dial<'_>,
+    ) -> Result<VecDeque<Target>, Error> {
+        let (host, port) = (key.host().as_str(), key.origin.port());
+        let is_fixed = self.connect_to.contains_key(&(host.to_owned(), port));
+        let is_address = host.parse::<IpAddr>().is_ok();
+        if proxy.scheme() != ProxyScheme::Socks5 && !is_fixed && !is_address {
+            return Ok([Target::Name(host.to_owned(), port)].into());
+        }
+        let addresses = self.addresses(host, port, dial).map_err(|failure| match failure {
+            lookup::Failure::Impatient(e) => impatient(e, key, dial.context),
+            lookup::Failure::Resolver(reason) => {
+                or_offline(Error::DnsFailed { host: host.to_owned(), reason })
+            }
+        })?;
+        let targets = eyeballs::interleave(addresses).into_iter();
+        Ok(targets.take(MAX_TARGETS).map(|at| Target::Address(at.ip(), at.port())).collect())
+    }
+
+    fn note(&self, key: &Key, failed: &[(SocketAddr, String)]) {
+        failed.iter().for_each(|(address, _)| self.failed.remember(route(key, *address)));
+    }
+}
+
+fn route(key: &Key, address: SocketAddr) -> Route {
+    match key.proxy {
+        None => Route::Direct(address),
+        Some(_) => Route::Proxy(address),
+    }
+}
+
+/// The name of the origin, or of the proxy, is not known.
+fn not_found(key: &Key, reason: String) -> Error {
+    match &key.proxy {
+        None => Error::DnsFailed { host: key.host().to_string(), reason },
+        Some(proxy) => {
+            tunnel::failed(proxy, key.host().as_str(), format!("cannot find it: {reason}"))
+        }
+    }
+}
+
+/// No address of the origin, or of the proxy, accepts a connection.
+fn not_reached(key: &Key, reason: String) -> Error {
+    match &key.proxy {
+        None => Error::ConnectFailed { host: key.host().to_string(), reason },
+        Some(proxy) => tunnel::failed(proxy, key.host().as_str(), reason),
     }
 }
 
 /// The end of a third of the time until `deadline`.
-fn a_third(deadline: Instant) -> Instant {
+pub(super) fn a_third(deadline: Instant) -> Instant {
     let now = Instant::now();
     now + deadline.saturating_duration_since(now) / 3
 }
 
-fn impatient(e: Impatience, host: &str, context: &CallContext) -> Error {
-    match e {
-        Impatience::Cancelled => Error::Cancelled,
-        Impatience::TimedOut => context.not_connected(host),
+fn impatient(e: Impatience, key: &Key, context: &CallContext) -> Error {
+    match (e, &key.proxy) {
+        (Impatience::Cancelled, _) => Error::Cancelled,
+        (Impatience::TimedOut, Some(proxy)) if !context.is_over() => {
+            let reason = "it could not be reached in time".to_owned();
+            tunnel::failed(proxy, key.host().as_str(), reason)
+        }
+        (Impatience::TimedOut, _) => context.not_connected(key.host().as_str()),
     }
 }
 
@@ -192,6 +323,9 @@ fn with_others(error: Error, failed: &[(SocketAddr, String)]) -> Error {
         Error::TlsFailed { host, reason, interception } => {
             Error::TlsFailed { host, reason: add(reason), interception }
         }
+        Error::ProxyFailed { proxy, host, reason } => {
+            Error::ProxyFailed { proxy, host, reason: add(reason) }
+        }
         error => error,
     }
 }
@@ -206,7 +340,7 @@ mod tests {
     use crate::cancel::CancelToken;
     use crate::clock::SystemClock;
     use crate::events::Events;
-    use crate::net::Limits;
+    use crate::net::{Limits, Origin, SessionId};
     use crate::pin::{HostName, PinSet};
     use crate::verify::{Roots, SystemTrust};
 
@@ -238,9 +372,10 @@ mod tests {
         let deadline = Instant::now().checked_add(total);
         let limits = Limits::for_tests(connect, total, deadline);
         let origin = Origin::new(HostName::parse(HOST).expect("a name"), 443);
-        let key = Key { origin, session: SessionId::default() };
         let context = CallContext::new(CancelToken::new(), limits, Events::default());
-        dialer.dial(&key, judge, Stamp::default(), &context)
+        let (stamp, deadline) = (Stamp::default(), context.connect_deadline());
+        let dial = Dial { judge, stamp, deadline, context: &context };
+        dialer.dial(&Key::new(origin, SessionId::default()), &dial)
     }
 
     fn accepted(server: &Server) -> usize {

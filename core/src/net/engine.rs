@@ -28,6 +28,11 @@ use crate::verify::Refusal;
 /// A body that fits one TLS record together with most heads (RFC 8446 §5.1).
 const SMALL_BODY: usize = 15 * 1024;
 
+/// What nginx says of a client's certificate, and how much of a page is looked at for it.
+const ABOUT_CLIENT: [&str; 2] =
+    ["No required SSL certificate was sent", "The SSL certificate error"];
+const MAX_PAGE: u64 = 2_048;
+
 /// What ureq is told of every exchange.
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -89,7 +94,7 @@ impl Engine {
         lease: Lease,
         context: &Arc<CallContext>,
     ) -> Result<(http::response::Parts, BodyReader), Error> {
-        let origin = lease.connection.origin().clone();
+        let key = lease.connection.key().clone();
         let Lease { connection, buffers, pool } = lease;
         let transport = PinnedTransport {
             lease: Lent { connection: Some(connection), buffers, pool },
@@ -124,13 +129,33 @@ impl Engine {
                 run(&agent, request, SendBody::from_reader(&mut body))
             }
         };
-        let (parts, body) = sent.map_err(|e| failure(e, origin.host().as_str()))?.into_parts();
+        let (parts, body) =
+            sent.map_err(|e| key.told(failure(e, key.host().as_str())))?.into_parts();
         let length = body.content_length();
         Ok((parts, BodyReader { reader: Box::new(body.into_reader()), length }))
     }
 }
 
 impl BodyReader {
+    /// The same, unless it is a page that says what a server has against the client's certificate: the
+    /// first bytes of it are looked at. nginx answers with such pages and its own statuses (495, 496)
+    /// after a good handshake.
+    ///
+    /// # Errors
+    /// What the page says.
+    pub(super) fn about_client(self, status: u16) -> Result<Self, String> {
+        let Self { mut reader, length } = self;
+        let mut start = Vec::with_capacity(MAX_PAGE as usize);
+        // Where it breaks off it will do so once more, for whoever reads on.
+        let _end = reader.by_ref().take(MAX_PAGE).read_to_end(&mut start);
+        let text = String::from_utf8_lossy(&start);
+        match ABOUT_CLIENT.iter().find(|words| text.contains(**words)) {
+            Some(words) => Err(format!("status {status}, {words}")),
+            None if status != 400 => Err(format!("status {status}")),
+            None => Ok(Self { reader: Box::new(io::Cursor::new(start).chain(reader)), length }),
+        }
+    }
+
     /// How long it is as it was sent, where that was said.
     pub(crate) fn length(&self) -> Option<u64> {
         self.length
@@ -439,9 +464,12 @@ mod tests {
     use crate::cancel::CancelToken;
     use crate::clock::SystemClock;
     use crate::events::Events;
+    use crate::net::carrier::Carrier;
     use crate::net::connection::Stamp;
+    use crate::net::origin::Key;
     use crate::net::tls::{Terms, Tls};
-    use crate::net::{Key, Limits, Origin, SessionId};
+    use crate::net::wire::{Closer, Socket};
+    use crate::net::{Limits, Origin, SessionId};
     use crate::pin::{HostName, PinSet};
     use crate::verify::{CertificateIdentity, Judge, Roots, SystemTrust};
 
@@ -525,7 +553,10 @@ mod tests {
         let context = Arc::new(CallContext::new(CancelToken::new(), limits, Events::default()));
         let tls = Tls::new(clock.clone(), false).expect("TLS");
         let origin = Origin::new(HostName::parse(HOST).expect("a name"), 443);
-        let key = Key { origin, session: SessionId::default() };
+        let key = Key::new(origin, SessionId::default());
+        let stream = Arc::new(stream);
+        let closer = Arc::new(Closer::new(stream.clone()));
+        let carrier = Carrier::Socket(Socket::new(stream));
         let terms = Terms { judge: &judge, stamp: Stamp::default(), deadline };
         let connection = thread::scope(|scope| {
             scope.spawn(|| {
@@ -540,7 +571,7 @@ mod tests {
                     }
                 }
             });
-            tls.connect(stream, &key, &terms, &context)
+            tls.connect(carrier, closer, &key, &terms, &context)
         });
         let connection = connection.unwrap_or_else(|_| panic!("it is pinned"));
         let mut body = Resetting { peer: Some(peer), watched };
@@ -563,7 +594,7 @@ mod tests {
         for in_body in [false, true] {
             assert_eq!(after_reset(false, answer, in_body), Ok(413));
             let error = after_reset(true, b"", in_body).expect_err("it wants a certificate");
-            assert_eq!(error.code(), "tls_failed", "{error}");
+            assert_eq!(error.code(), "client_certificate_refused", "{error}");
             assert!(error.to_string().contains("CertificateRequired"), "{error}");
         }
     }

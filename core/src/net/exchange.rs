@@ -1,21 +1,29 @@
 //! One request and one response over a connection that the pin set allows.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use ureq::http;
 
 use super::connection::{Connection, Handle};
 use super::context::CallContext;
-use super::dial::{ConnectTo, Dialer};
+use super::dial::{ConnectTo, Dial, Dialer, a_third};
 use super::engine::{BodyReader, Engine, Lease, Payload};
 use super::lookup::Resolver;
 use super::origin::{Key, SessionId};
+use super::planner::{NoWay, Planner};
 use super::pool::Pool;
 use crate::clock::Clock;
 use crate::error::{CertificateFacts, Error};
 use crate::events::Event;
-use crate::pin::Verdict;
+use crate::identity::{ClientIdentity, Identities};
+use crate::patience::{Impatience, Patience};
+use crate::pin::{HostName, Verdict};
+use crate::proxy::Proxies;
 use crate::verify::Judge;
+
+/// Whom an identity of the client's is for.
+pub(crate) type Whose = (SessionId, HostName);
 
 /// What a client's connections are made with.
 pub(crate) struct Setup<'a> {
@@ -23,6 +31,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) connect_to: Arc<ConnectTo>,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
+    pub(crate) proxies: Proxies,
+    pub(crate) identities: Identities<Whose>,
     pub(crate) max_idle: usize,
     pub(crate) abort_withdrawn: bool,
     pub(crate) user_agent: &'a str,
@@ -34,6 +44,8 @@ pub(crate) struct Setup<'a> {
 #[derive(Debug)]
 pub(crate) struct Connections {
     pool: Arc<Pool>,
+    planner: Planner,
+    identities: Identities<Whose>,
     dialer: Dialer,
     engine: Engine,
 }
@@ -51,9 +63,12 @@ impl Watch {
 impl Connections {
     pub(crate) fn new(setup: Setup<'_>) -> Result<Self, Error> {
         let Setup { judge, clock, max_idle, abort_withdrawn, .. } = setup;
+        let planner = Planner::new(setup.proxies, clock.clone());
         let dialer = Dialer::new(setup.connect_to, setup.resolver, clock.clone(), setup.resumes)?;
         let pool = Pool::new(Arc::new(judge), clock, max_idle, abort_withdrawn);
-        Ok(Self { pool: Arc::new(pool), dialer, engine: Engine::new(setup.user_agent) })
+        let engine = Engine::new(setup.user_agent);
+        let identities = setup.identities;
+        Ok(Self { pool: Arc::new(pool), planner, identities, dialer, engine })
     }
 
     /// By what certificates are judged now.
@@ -68,6 +83,7 @@ impl Connections {
 
     /// Closes what is idle, and what is in use when its call ends: the network is another one.
     pub(crate) fn close_idle(&self) {
+        self.planner.forget();
         self.dialer.forget_routes();
         self.pool.close_idle();
     }
@@ -76,6 +92,21 @@ impl Connections {
     pub(crate) fn end_session(&self, session: SessionId) {
         self.pool.end_session(session);
         self.dialer.end_session(session);
+        self.identities.retain(|(its, _)| *its != session);
+    }
+
+    /// Who the client is to `host` in `session` from now on. What is idle there under another identity is
+    /// closed.
+    pub(crate) fn set_identity(
+        &self,
+        session: SessionId,
+        host: &HostName,
+        identity: Option<ClientIdentity>,
+    ) {
+        self.identities.set((session, host.clone()), identity.clone());
+        self.pool.close_where(|key| {
+            key.session == session && key.host() == host && key.identity != identity
+        });
     }
 
     /// Closes what is idle, and keeps nothing from here on.
@@ -83,15 +114,24 @@ impl Connections {
         self.pool.close();
     }
 
-    /// Connects to `key`'s origin, or takes a connection that is there.
+    /// Connects to `key`'s origin by the ways that there are, or takes a connection that is there.
     ///
     /// # Errors
     /// Why there is none; nothing of the request has been sent.
     pub(crate) fn lease(&self, key: &Key, context: &CallContext) -> Result<Leased<'_>, Error> {
-        let (pooled, buffers) = self.pool.take(key);
+        let deadline = context.connect_deadline();
+        let ways = self.ways(key, deadline, context)?;
+        let (mut pooled, mut buffers) = (None, None);
+        for key in &ways {
+            let (found, spare) = self.pool.take(key);
+            (pooled, buffers) = (found, buffers.or(spare));
+            if pooled.is_some() {
+                break;
+            }
+        }
         let connection = match pooled {
             Some(connection) => connection,
-            None => Box::new(self.dial(key, context)?),
+            None => Box::new(self.dial(&ways, deadline, context)?),
         };
         connection.begin(context);
         context.events().tell(|| Event::Connected {
@@ -108,8 +148,10 @@ impl Connections {
     /// # Errors
     /// Why there is none.
     pub(crate) fn prepare(&self, key: &Key, context: &CallContext) -> Result<(), Error> {
-        if !self.pool.has(key) {
-            let mut connection = Box::new(self.dial(key, context)?);
+        let deadline = context.connect_deadline();
+        let ways = self.ways(key, deadline, context)?;
+        if !ways.iter().any(|key| self.pool.has(key)) {
+            let mut connection = Box::new(self.dial(&ways, deadline, context)?);
             connection.begin(context);
             // It counts as one that has been used: the server may close it before anybody does.
             if connection.end(context) {
@@ -119,13 +161,53 @@ impl Connections {
         Ok(())
     }
 
-    fn dial(&self, key: &Key, context: &CallContext) -> Result<Connection, Error> {
+    /// The ways for `key`, as who the client is to its host.
+    fn ways(
+        &self,
+        key: &Key,
+        deadline: Option<Instant>,
+        context: &CallContext,
+    ) -> Result<Vec<Key>, Error> {
+        let patience = Patience { deadline, cancel: context.cancel() };
+        let identity = self.identities.of(&(key.session, key.host().clone()));
+        let key = &Key { identity, ..key.clone() };
+        self.planner.ways(key, patience).map_err(|e| no_way(e, key, context))
+    }
+
+    /// By the first of the ways that can be gone. As long as others wait, one may take a third of the
+    /// time left.
+    fn dial(
+        &self,
+        ways: &[Key],
+        until: Option<Instant>,
+        context: &CallContext,
+    ) -> Result<Connection, Error> {
         let (judge, stamp) = self.pool.terms();
-        let connection = self.dialer.dial(key, &judge, stamp, context)?;
+        let mut dialled = Err(Error::Internal { reason: "no way to go".into() });
+        for (i, key) in ways.iter().enumerate() {
+            let is_last = i + 1 == ways.len();
+            let deadline = if is_last { until } else { until.map(a_third) };
+            let dial = Dial { judge: &judge, stamp, deadline, context };
+            dialled = self.dialer.dial(key, &dial).map(|connection| (connection, key));
+            match dialled {
+                Err(Error::ProxyFailed { .. }) if !is_last => self.planner.put_last(key),
+                _ => break,
+            }
+        }
+        let (connection, key) = dialled?;
         match self.pool.register(&connection) {
             Ok(()) => Ok(connection),
-            Err(facts) => Err(Error::PinMismatch(facts)),
+            Err(facts) => Err(key.told(Error::PinMismatch(facts))),
         }
+    }
+}
+
+fn no_way(why: NoWay, key: &Key, context: &CallContext) -> Error {
+    let host = key.host().to_string();
+    match why {
+        NoWay::Impatient(Impatience::Cancelled) => Error::Cancelled,
+        NoWay::Impatient(Impatience::TimedOut) => context.not_connected(&host),
+        NoWay::Selector(reason) => Error::ProxyFailed { proxy: None, host, reason },
     }
 }
 
@@ -155,6 +237,15 @@ impl Leased<'_> {
         payload: Payload<'_>,
         context: &Arc<CallContext>,
     ) -> Result<(http::response::Parts, BodyReader), Error> {
-        self.engine.exchange(request, payload, self.lease, context)
+        let key = self.lease.connection.key().clone();
+        let is_about_client = self.lease.connection.is_about_client();
+        let (head, body) = self.engine.exchange(request, payload, self.lease, context)?;
+        if !is_about_client || !matches!(head.status.as_u16(), 400 | 495 | 496) {
+            return Ok((head, body));
+        }
+        match body.about_client(head.status.as_u16()) {
+            Ok(body) => Ok((head, body)),
+            Err(reason) => Err(key.told(Error::client_refused(key.host().to_string(), &reason))),
+        }
     }
 }

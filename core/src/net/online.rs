@@ -10,11 +10,13 @@ const PUBLIC: [SocketAddr; 2] = [
     SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 9),
 ];
 
-/// What to call a name that was not found or a host that was not reached: where there is no route to
+/// What to call a name that was not found, or a host or a proxy that was not reached: where there is no route to
 /// anybody, the name and the host are not to blame.
 pub(super) fn or_offline(error: Error) -> Error {
     match error {
-        Error::DnsFailed { host, reason } | Error::ConnectFailed { host, reason }
+        Error::DnsFailed { host, reason }
+        | Error::ConnectFailed { host, reason }
+        | Error::ProxyFailed { host, reason, .. }
             if !has_route() =>
         {
             Error::Offline { host, reason }

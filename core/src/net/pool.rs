@@ -82,7 +82,7 @@ impl Pool {
         (state.judge.clone(), state.now)
     }
 
-    /// An idle connection for `key` that may be used now, with buffers where some are spare.
+    /// An idle connection that goes `key` and may be used now, with buffers where some are spare.
     pub(super) fn take(&self, key: &Key) -> (Option<Box<Connection>>, Option<Buffers>) {
         let (wall, boot) = (self.clock.wall(), self.clock.boot());
         let mut buffers = None;
@@ -102,8 +102,9 @@ impl Pool {
             let (Some(Idle { mut connection, .. }), Some(judge)) = (found, judge) else {
                 return (None, buffers);
             };
-            let Some(judged) = judge.again(connection.judged(), wall) else { continue };
-            connection.set_judged(judged);
+            if !connection.is_accepted_by(&judge, wall) {
+                continue;
+            }
             connection.stamp.generation = generation;
             if connection.is_quiet() {
                 return (Some(connection), buffers);
@@ -141,8 +142,9 @@ impl Pool {
             // The pin set has changed meanwhile.
             let (judge, generation) = (state.judge.clone(), state.now.generation);
             drop(state);
-            let Some(judged) = judge.again(connection.judged(), self.clock.wall()) else { return };
-            connection.set_judged(judged);
+            if !connection.is_accepted_by(&judge, self.clock.wall()) {
+                return;
+            }
             connection.stamp.generation = generation;
         }
     }
@@ -176,10 +178,9 @@ impl Pool {
         drop(state);
         let wall = self.clock.wall();
         let again = |mut idle: Idle| {
-            let judged = judge.again(idle.connection.judged(), wall)?;
-            idle.connection.set_judged(judged);
+            let accepted = idle.connection.is_accepted_by(&judge, wall);
             idle.connection.stamp.generation = now.generation;
-            Some(idle)
+            accepted.then_some(idle)
         };
         // What is refused is closed here, outside of the lock.
         let mut kept = idle.into_iter().filter_map(again).collect::<VecDeque<_>>();
@@ -212,13 +213,19 @@ impl Pool {
 
     /// Closes the idle connections of a session. Those in use are ended with their calls.
     pub(super) fn end_session(&self, session: SessionId) {
+        self.close_where(|key| key.session == session);
+    }
+
+    /// Closes the idle connections of these keys.
+    pub(super) fn close_where(&self, is_one: impl Fn(&Key) -> bool) {
         let mut state = self.lock();
-        let is_its = |idle: &Idle| idle.connection.key().session == session;
-        let (ended, idle): (VecDeque<_>, _) =
-            std::mem::take(&mut state.idle).into_iter().partition(is_its);
-        state.idle = idle;
+        let idle = std::mem::take(&mut state.idle);
+        let (closed, kept) =
+            idle.into_iter().partition::<VecDeque<_>, _>(|idle| is_one(idle.connection.key()));
+        state.idle = kept;
         drop(state);
-        drop(ended);
+        // Closing is slow.
+        drop(closed);
     }
 
     /// Closes the idle connections, and takes none back.
@@ -259,6 +266,7 @@ mod interleavings {
     use super::*;
     use crate::clock::SystemClock;
     use crate::net::Origin;
+    use crate::net::carrier::Carrier;
     use crate::net::wire::{Closer, Socket};
     use crate::pin::{HostName, PinSet};
     use crate::sync::in_every_order;
@@ -310,7 +318,7 @@ mod interleavings {
 
     fn key() -> Key {
         let origin = Origin::new(HostName::parse(HOST).expect("a name"), 443);
-        Key { origin, session: SessionId::default() }
+        Key::new(origin, SessionId::default())
     }
 
     fn pool(abort_withdrawn: bool) -> Arc<Pool> {
@@ -328,7 +336,8 @@ mod interleavings {
         let stream = Arc::new(stream);
         let (socket, closer) = (Socket::new(stream.clone()), Arc::new(Closer::new(stream)));
         let session = session.expect("good settings");
-        let connection = Connection::new(key(), session, socket, closer, judged, stamp);
+        let connection =
+            Connection::new(key(), session, Carrier::Socket(socket), closer, judged, stamp);
         (Box::new(connection), peer)
     }
 

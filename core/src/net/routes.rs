@@ -11,11 +11,13 @@ use crate::clock::Clock;
 const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
 const MAX: usize = 256;
 
-/// A way to a server.
+/// An address, and what it was to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Route {
-    /// Straight to this address.
+    /// A server's own.
     Direct(SocketAddr),
+    /// A proxy's.
+    Proxy(SocketAddr),
 }
 
 /// Routes that have failed; in memory only.

@@ -15,8 +15,9 @@ use crate::verify::{Handshake, Judged};
 const MAX_SERVERS: usize = 64;
 const MAX_TICKETS: usize = 8;
 
-/// The sessions of a client, by whom they serve: rustls' own key is the name alone, so that another server
-/// on another port of the same name would get the first one's tickets.
+/// The sessions of a client, by way: rustls' own key is the name alone, so that another server on
+/// another port of the same name would get the first one's tickets, and so would one whom a proxy
+/// leads to.
 #[derive(Debug, Default)]
 pub(super) struct Tickets(Mutex<VecDeque<Server>>);
 
@@ -58,7 +59,7 @@ impl Tickets {
     }
 }
 
-/// What rustls sees of the sessions in one handshake: those of its key, as far as what they rest
+/// What rustls sees of the sessions in one handshake: those of its way, as far as what they rest
 /// on still holds.
 #[derive(Debug)]
 pub(super) struct Resuming {

@@ -124,7 +124,7 @@ impl HostName {
     }
 
     /// The name and then each parent, by label: `a.b.c`, `b.c`, `c`. An IP address has no parents.
-    pub(super) fn and_parents(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn and_parents(&self) -> impl Iterator<Item = &str> {
         let is_ip = self.is_ip();
         std::iter::successors(Some(self.as_str()), move |name| {
             if is_ip { None } else { name.split_once('.').map(|(_, parent)| parent) }

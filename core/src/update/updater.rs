@@ -22,6 +22,7 @@ use crate::patience::Patience;
 use crate::pin::{HostName, ManagedConfiguration, PinSet, PinSetSpec};
 use crate::pinset::Embedded;
 use crate::pinset::State;
+use crate::proxy::Proxies;
 use crate::rejection::Rejection;
 use crate::verify::Roots;
 
@@ -41,6 +42,7 @@ pub struct PinSetUpdaterBuilder {
     roots: Roots,
     timeout: Duration,
     connect_to: Vec<(String, u16, SocketAddr)>,
+    proxies: Proxies,
     listener: Option<Arc<Listener>>,
     managed: Option<Arc<dyn ManagedConfiguration>>,
     clock: Arc<dyn Clock>,
@@ -55,6 +57,7 @@ impl PinSetUpdater {
             roots: Roots::System,
             timeout: Duration::from_secs(20),
             connect_to: Vec::new(),
+            proxies: Proxies::None,
             listener: None,
             managed: None,
             clock: Arc::new(SystemClock),
@@ -148,6 +151,13 @@ impl PinSetUpdaterBuilder {
         self
     }
 
+    /// The proxies to go through; none by default. See
+    /// [`ClientBuilder::proxies`](crate::ClientBuilder::proxies).
+    pub fn proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
     /// Has `listener` told of everything that happens, on whatever thread it happens; it must not
     /// block. A refresh that it asks for goes on without it: it gets an error at once. Its panics
     /// are ignored.
@@ -186,6 +196,7 @@ impl PinSetUpdaterBuilder {
         let mut fetcher = Client::builder(nothing)
             .deny_unpinned(false)
             .roots(self.roots)
+            .proxies(self.proxies)
             .max_redirects(0)
             .without_resumption()
             .connect_timeout(Duration::from_secs(10))

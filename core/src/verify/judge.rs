@@ -106,6 +106,17 @@ impl Judge {
         self.deny_unpinned && self.pins.policy(host).is_none()
     }
 
+    /// By what the certificates of proxies are judged: the same, but a proxy that the pin set does not
+    /// name is as good as the system's trust in it, and nobody may inspect the way to it.
+    pub(crate) fn of_proxies(&self) -> Self {
+        Self {
+            pins: self.pins.clone(),
+            deny_unpinned: false,
+            system: self.system.clone(),
+            managed: None,
+        }
+    }
+
     pub(super) fn judge(&self, presented: &Presented<'_>) -> Result<Judgement<'_>, Error> {
         self.judge_asking(presented, &Asking::nobodys())
     }

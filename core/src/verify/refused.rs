@@ -48,6 +48,10 @@ impl Judge {
     pub(crate) fn is_by_pin_set(&self, error: &Error, host: &HostName) -> bool {
         let is_private =
             || self.pins.policy(host).is_some_and(|policy| policy.trust() == Trust::PrivateCa);
+        // A proxy's pins come over the same proxy.
+        if error.host() != Some(host.as_str()) {
+            return false;
+        }
         match error {
             Error::BlockedKey(_) | Error::PinMismatch(_) | Error::PinSetLapsed(_) => true,
             // The authority is the pin set's own; a new one may bear the name of the old.

@@ -20,6 +20,9 @@ public struct CertificateFacts: Hashable, Sendable {
     public let pinSetVersion: UInt64?
     /// Who is probably in the middle, where something speaks for anybody.
     public let interception: InterceptionReport?
+    /// The URL of the proxy that the connection went through, or that presented the certificate itself
+    /// where it is ``host``; without user and password.
+    public let proxy: String?
 
     init(_ failure: Failure) {
         host = failure.host ?? ""
@@ -29,6 +32,7 @@ public struct CertificateFacts: Hashable, Sendable {
         subject = failure.subject
         issuer = failure.issuer
         pinSetVersion = failure.pinSetVersion
+        proxy = failure.proxy
         interception = failure.interception.flatMap(InterceptionReport.init)
     }
 }

@@ -80,6 +80,8 @@ extension PinnedClient {
         public var userAgent: String?
         /// Addresses to use instead of looking names up; none by default.
         public var connectTo: [ConnectTo] = []
+        /// Where proxies come from; the system's by default.
+        public var proxies = Proxies.system()
 
         /// The defaults.
         public init() {}
@@ -116,7 +118,7 @@ extension PinnedClient.Configuration {
             throw fail("max_requests_per_host", "not between 1 and 10,000")
         }
         guard Crossing.allows(size) else {
-            throw fail("roots", "too large together with user_agent and connect_to")
+            throw fail("roots", "too large together with user_agent, connect_to and proxies")
         }
         return ClientSettings(
             denyUnpinned: denyUnpinned,
@@ -131,12 +133,13 @@ extension PinnedClient.Configuration {
             maxRequests: maxRequests,
             maxRequestsPerHost: maxRequestsPerHost,
             userAgent: userAgent,
-            connectTo: connectTo.map(\.bindings)
+            connectTo: connectTo.map(\.bindings),
+            proxies: proxies.bindings
         )
     }
 
     private var size: Int {
-        roots.size + (userAgent?.utf8.count ?? 0) + connectTo.size
+        roots.size + (userAgent?.utf8.count ?? 0) + connectTo.size + proxies.size
     }
 }
 

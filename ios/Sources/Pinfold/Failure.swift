@@ -18,6 +18,8 @@ extension PinfoldError {
             case "certificate_unknown_issuer": .untrusted(.unknownIssuer, facts, message: message)
             case "certificate_unverified": .untrusted(.unverified, facts, message: message)
             case "certificate_wrong_host": .untrusted(.wrongHost, facts, message: message)
+            case "client_certificate_refused":
+                .clientCertificateRefused(host: host, message: message)
             case "client_closed": .clientClosed(message: message)
             case "connect_failed": .connectFailed(host: host, message: message)
             case "connection_lost": .connectionLost(host: host, message: message)
@@ -36,6 +38,14 @@ extension PinfoldError {
             case "offline": .offline(host: host, message: message)
             case "pin_mismatch": .pinMismatch(facts, message: message)
             case "pin_set_lapsed": .pinSetLapsed(facts, message: message)
+            case "proxy_auth_required":
+                .proxyAuthRequired(host: host, proxy: failure.proxy ?? "", message: message)
+            case "proxy_failed":
+                .proxyFailed(host: host, proxy: failure.proxy, message: message)
+            case "proxy_refused":
+                .proxyRefused(
+                    host: host, proxy: failure.proxy ?? "",
+                    status: Int(failure.proxyStatus ?? 0), message: message)
             case "response_too_large": .responseTooLarge(host: host, message: message)
             case "timeout_connect": .timeout(.connect, host: host, message: message)
             case "timeout_first_byte": .timeout(.firstByte, host: host, message: message)

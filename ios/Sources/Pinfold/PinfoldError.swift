@@ -25,6 +25,9 @@ public enum PinfoldError: Error, Hashable, Sendable {
     /// The call was cancelled. ``PinnedClient`` throws `CancellationError` instead, as Swift's
     /// concurrency has it; this is here for the sake of the code `cancelled`.
     case cancelled(message: String)
+    /// The server wants a certificate of the app's and got none, or does not accept the one it got; see
+    /// ``PinnedClient/setIdentity(_:for:)``.
+    case clientCertificateRefused(host: String, message: String)
     /// The client was closed before or during the request.
     case clientClosed(message: String)
     /// No address of the host accepted a TCP connection.
@@ -58,7 +61,7 @@ public enum PinfoldError: Error, Hashable, Sendable {
     /// The URL cannot be requested; `url` is without credentials, query and fragment, shortened.
     case invalidURL(url: String, message: String)
     /// The app's own side failed: a file could not be read or written, or whoever gives a body could
-    /// not. `place` is `body` or `file`.
+    /// not, or who signs for a ``ClientIdentity``. `place` is `body`, `file` or `client_certificate`.
     case ioFailed(place: String, message: String)
     /// The device has no network: there is no route to any public address.
     case offline(host: String, message: String)
@@ -68,6 +71,15 @@ public enum PinfoldError: Error, Hashable, Sendable {
     /// The host's entry has lapsed, because the pin set was not renewed in time, and the app has
     /// consented that nothing is allowed then. The certificate itself is trusted.
     case pinSetLapsed(CertificateFacts, message: String)
+    /// A proxy wants to know who the client is, or does not know who it says it is. `proxy` is its URL,
+    /// without user and password.
+    case proxyAuthRequired(host: String, proxy: String, message: String)
+    /// The proxy cannot be used: it is not found, cannot be reached, or does not do what a proxy does; or
+    /// nobody can say which it is, and `proxy` is none.
+    case proxyFailed(host: String, proxy: String?, message: String)
+    /// The proxy will not, or cannot, connect to the host. `status` is its answer: a status of HTTP, or a
+    /// reply of SOCKS (1 to 8, RFC 1928 §6).
+    case proxyRefused(host: String, proxy: String, status: Int, message: String)
     /// The body, after gzip, is larger than ``PinnedClient/Configuration/maxResponseBytes``.
     case responseTooLarge(host: String, message: String)
     /// Time ran out.
@@ -130,6 +142,7 @@ extension PinfoldError {
         switch self {
         case .blockedKey: "blocked_key"
         case .cancelled: "cancelled"
+        case .clientCertificateRefused: "client_certificate_refused"
         case .clientClosed: "client_closed"
         case .connectFailed: "connect_failed"
         case .connectionLost: "connection_lost"
@@ -148,6 +161,9 @@ extension PinfoldError {
         case .offline: "offline"
         case .pinMismatch: "pin_mismatch"
         case .pinSetLapsed: "pin_set_lapsed"
+        case .proxyAuthRequired: "proxy_auth_required"
+        case .proxyFailed: "proxy_failed"
+        case .proxyRefused: "proxy_refused"
         case .responseTooLarge: "response_too_large"
         case .timeout(.connect, _, _): "timeout_connect"
         case .timeout(.firstByte, _, _): "timeout_first_byte"
@@ -168,7 +184,8 @@ extension PinfoldError {
     public var message: String {
         switch self {
         case .cancelled(let message), .clientClosed(let message), .internal(let message),
-            .blockedKey(_, let message), .connectFailed(_, let message),
+            .blockedKey(_, let message), .clientCertificateRefused(_, let message),
+            .connectFailed(_, let message),
             .connectionLost(_, let message), .digestMismatch(_, let message),
             .dnsFailed(_, let message),
             .hostNotPinned(_, let message), .insecureRedirect(_, let message),
@@ -177,7 +194,8 @@ extension PinfoldError {
             .invalidResponse(_, let message), .invalidURL(_, let message),
             .ioFailed(_, let message), .offline(_, let message),
             .pinMismatch(_, let message), .pinSetLapsed(_, let message),
-            .responseTooLarge(_, let message),
+            .proxyAuthRequired(_, _, let message), .proxyFailed(_, _, let message),
+            .proxyRefused(_, _, _, let message), .responseTooLarge(_, let message),
             .timeout(_, _, let message), .tlsFailed(_, _, let message),
             .tooManyRedirects(_, let message), .truncated(_, let message),
             .untrusted(_, _, let message):
@@ -207,10 +225,13 @@ extension PinfoldError {
     /// The host concerned, where there is one.
     public var host: String? {
         switch self {
-        case .connectFailed(let host, _), .connectionLost(let host, _),
+        case .clientCertificateRefused(let host, _), .connectFailed(let host, _),
+            .connectionLost(let host, _),
             .digestMismatch(let host, _), .dnsFailed(let host, _), .offline(let host, _),
             .hostNotPinned(let host, _), .insecureRedirect(let host, _),
-            .invalidResponse(let host, _), .responseTooLarge(let host, _),
+            .invalidResponse(let host, _), .proxyAuthRequired(let host, _, _),
+            .proxyFailed(let host, _, _), .proxyRefused(let host, _, _, _),
+            .responseTooLarge(let host, _),
             .timeout(_, let host, _), .tlsFailed(let host, _, _),
             .tooManyRedirects(let host, _), .truncated(let host, _):
             host

@@ -156,6 +156,19 @@ public final class PinnedClient: Sendable {
         try PinfoldError.translating { try client.replacePins(pins: pins.bindings) }
     }
 
+    /// Who the app is to `host` from now on, where that asks for a certificate; `nil` for nobody. A
+    /// renewed certificate takes its place so, without a restart: idle connections under the last one are
+    /// closed, and TLS sessions are not shared by two identities. No other host is ever shown it, not
+    /// those below it either, nor a proxy.
+    ///
+    /// - Throws: ``PinfoldError/invalidConfig(place:message:)`` for a host that is none,
+    ///   ``PinfoldError/clientClosed(message:)``.
+    public func setIdentity(_ identity: ClientIdentity?, for host: String) throws(PinfoldError) {
+        try PinfoldError.translating {
+            try client.setIdentity(host: host, identity: identity?.bindings)
+        }
+    }
+
     /// Closes the idle connections, so that the next request makes one of its own: for a device
     /// whose network has changed, which leaves them dead without a word. Requests in flight go on,
     /// and their connections are closed after them. Does nothing on a closed client. On Apple's

@@ -18,6 +18,8 @@ extension PinSetUpdater {
         public var roots = Roots.system
         /// Addresses to use for update URLs instead of looking names up; none by default.
         public var connectTo: [ConnectTo] = []
+        /// Where the proxies of the update channel come from; the system's by default.
+        public var proxies = Proxies.system()
         /// The text that the device's management sets for a key, if any; without it no connection
         /// may be inspected. ``PinSetUpdater/managedAppConfiguration(_:)`` reads what the system
         /// has.
@@ -42,7 +44,7 @@ extension PinSetUpdater.Configuration {
             throw .invalidConfig(place: "directory", message: message)
         }
         let path = directory?.path
-        let sizes = [embedded.count, roots.size, connectTo.size, path?.utf8.count ?? 0]
+        let sizes = [embedded.count, roots.size, connectTo.size, proxies.size, path?.utf8.count ?? 0]
         guard Crossing.allows(sizes.reduce(0, +)) else {
             let message = "pin set, embedded: too large together with the settings"
             throw .invalidPinSet(place: "embedded", message: message)
@@ -51,7 +53,8 @@ extension PinSetUpdater.Configuration {
             embedded: embedded,
             directory: path,
             roots: roots.bindings,
-            connectTo: connectTo.map(\.bindings)
+            connectTo: connectTo.map(\.bindings),
+            proxies: proxies.bindings
         )
     }
 }

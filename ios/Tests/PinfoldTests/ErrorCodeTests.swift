@@ -9,14 +9,14 @@ struct ErrorCodeTests {
             Failure(
                 code: code, message: "what happened", host: "host", place: "place", rule: "rule",
                 presentedPin: "sha256/presented", expectedPins: ["sha256/expected"],
-                subject: "subject", issuer: "issuer", pinSetVersion: 1,
+                subject: "subject", issuer: "issuer", pinSetVersion: 1, proxy: "proxy", proxyStatus: 403,
                 interception: interception))
     }
 
     @Test("every code that Rust knows is a case here, and keeps its code and message")
     func everyCode() {
         let codes = errorCodes()
-        #expect(codes.count == 35)
+        #expect(codes.count == 39)
         for code in codes {
             let error = error(code)
             #expect(error.code == code)
@@ -42,6 +42,9 @@ struct ErrorCodeTests {
         #expect(error("invalid_url").place == "place")
         #expect(error("invalid_url").host == nil)
         #expect(error("cancelled").certificate == nil)
+        let refused = PinfoldError.proxyRefused(
+            host: "host", proxy: "proxy", status: 403, message: "what happened")
+        #expect(error("proxy_refused") == refused)
         for code in errorCodes().filter(refusesCertificate) {
             let error = error(code)
             #expect(error.host == "host")
@@ -51,6 +54,7 @@ struct ErrorCodeTests {
             #expect(error.certificate?.subject == "subject")
             #expect(error.certificate?.issuer == "issuer")
             #expect(error.certificate?.pinSetVersion == 1)
+            #expect(error.certificate?.proxy == "proxy")
         }
     }
 

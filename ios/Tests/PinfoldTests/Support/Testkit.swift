@@ -13,6 +13,7 @@ final class Testkit: Sendable {
     /// Keys by the name of their certificate.
     let pins: [String: String]
     private let certificates: [String: Data]
+    private let identities: [String: String]
     private let ports: [String: UInt16]
     private let control: String
     private let input: Pipe
@@ -35,11 +36,13 @@ final class Testkit: Sendable {
             let servers: [String: UInt16]
             let certificates: [String: Data]
             let pins: [String: String]
+            let identities: [String: String]
         }
         let info: Info = try await Self.call("GET", control + "/info")
         ports = info.servers
         certificates = info.certificates
         pins = info.pins
+        identities = info.identities
     }
 
     deinit {
@@ -53,6 +56,11 @@ final class Testkit: Sendable {
 
     func certificate(_ name: String) throws -> Data {
         try find(name, in: certificates)
+    }
+
+    /// The certificates and the key of a client, in PEM.
+    func identity(_ name: String) throws -> Data {
+        Data(try find(name, in: identities).utf8)
     }
 
     /// Certificates in the order given.

@@ -15,6 +15,8 @@ import java.io.Serializable
  * @property issuer Who issued it: the first thing to look at when somebody is in the middle.
  * @property pinSetVersion The version of the pin set, where it has one.
  * @property interception Who is probably in the middle, where something speaks for anybody.
+ * @property proxy The URL of the proxy that the connection went through, or that presented the
+ *   certificate itself where it is [host]; without user and password.
  */
 public class CertificateFacts(
     public val host: String,
@@ -25,12 +27,13 @@ public class CertificateFacts(
     public val issuer: String? = null,
     public val pinSetVersion: Long? = null,
     public val interception: InterceptionReport? = null,
+    public val proxy: String? = null,
 ) : Serializable {
     /** Every fact, for a log. */
     override fun toString(): String =
         "CertificateFacts(host=$host, rule=$rule, presentedPin=$presentedPin, " +
             "expectedPins=$expectedPins, subject=$subject, issuer=$issuer, " +
-            "pinSetVersion=$pinSetVersion, interception=$interception)"
+            "pinSetVersion=$pinSetVersion, interception=$interception, proxy=$proxy)"
 
     private companion object {
         const val serialVersionUID = 1L

@@ -72,6 +72,9 @@ public class ClientConfig internal constructor() {
     /** The `User-Agent` header; `pinfold/VERSION` without one. */
     public var userAgent: String? = null
 
+    /** Where proxies come from. */
+    public var proxies: Proxies = Proxies.System()
+
     private val addresses = Addresses()
 
     /**
@@ -108,6 +111,7 @@ public class ClientConfig internal constructor() {
             maxRequestsPerHost = count("max_requests_per_host", maxRequestsPerHost),
             userAgent = userAgent?.wellFormed(),
             connectTo = addresses.toFfi(),
+            proxies = proxies.toFfi(),
         )
 
     internal fun trust() = systemTrust.takeIf { roots == Roots.System }

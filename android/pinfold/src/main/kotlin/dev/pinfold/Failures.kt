@@ -23,6 +23,8 @@ internal fun Failure.toException(): PinfoldException {
     return when (code) {
         "blocked_key" -> PinfoldException.BlockedKey(message, certificate())
         "cancelled" -> PinfoldException.Cancelled(message)
+        "client_certificate_refused" ->
+            PinfoldException.ClientCertificateRefused(message, host)
         "client_closed" -> PinfoldException.ClientClosed(message)
         "connect_failed" -> PinfoldException.ConnectFailed(message, host)
         "connection_lost" -> PinfoldException.ConnectionLost(message, host)
@@ -41,6 +43,15 @@ internal fun Failure.toException(): PinfoldException {
         "offline" -> PinfoldException.Offline(message, host)
         "pin_mismatch" -> toPinMismatch()
         "pin_set_lapsed" -> PinfoldException.PinSetLapsed(message, certificate())
+        "proxy_auth_required" -> PinfoldException.ProxyAuthRequired(message, host, proxy.orEmpty())
+        "proxy_failed" -> PinfoldException.ProxyFailed(message, host, proxy)
+        "proxy_refused" ->
+            PinfoldException.ProxyRefused(
+                message,
+                host,
+                proxy.orEmpty(),
+                status = proxyStatus?.toInt() ?: 0,
+            )
         "response_too_large" -> PinfoldException.ResponseTooLarge(message, host)
         "timeout_connect" -> PinfoldException.Timeout(message, host, Phase.CONNECT)
         "timeout_first_byte" -> PinfoldException.Timeout(message, host, Phase.FIRST_BYTE)
@@ -79,6 +90,7 @@ private fun Failure.certificate() =
         issuer = issuer,
         pinSetVersion = pinSetVersion?.toLong(),
         interception = interception?.toPublic(),
+        proxy = proxy,
     )
 
 /** Null for what is not of the closed sets: a wrong word would be worse than none. */

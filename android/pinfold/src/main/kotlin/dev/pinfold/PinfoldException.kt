@@ -46,6 +46,15 @@ public sealed class PinfoldException(
         message: String,
     ) : PinfoldException("cancelled", message)
 
+    /**
+     * The server wants a certificate of the app's and got none, or does not accept the one it got; see
+     * [PinnedClient.setIdentity].
+     */
+    public class ClientCertificateRefused(
+        message: String,
+        host: String,
+    ) : PinfoldException("client_certificate_refused", message, host)
+
     /** The client was closed before or during the request. */
     public class ClientClosed(
         message: String,
@@ -130,7 +139,7 @@ public sealed class PinfoldException(
 
     /**
      * The app's own side failed: a file could not be read or written, or whoever gives a body could
-     * not. [place] is `body` or `file`.
+     * not, or who signs for a [ClientIdentity]. [place] is `body`, `file` or `client_certificate`.
      */
     public class IoFailed(
         message: String,
@@ -142,6 +151,42 @@ public sealed class PinfoldException(
         message: String,
         host: String,
     ) : PinfoldException("offline", message, host)
+
+    /**
+     * A proxy wants to know who the client is, or does not know who it says it is.
+     *
+     * @property proxy The proxy's URL, without user and password.
+     */
+    public class ProxyAuthRequired(
+        message: String,
+        host: String,
+        public val proxy: String,
+    ) : PinfoldException("proxy_auth_required", message, host)
+
+    /**
+     * The proxy cannot be used: it is not found, cannot be reached, or does not do what a proxy does;
+     * or nobody can say which it is.
+     *
+     * @property proxy The proxy's URL, without user and password; null where it could not be found out.
+     */
+    public class ProxyFailed(
+        message: String,
+        host: String,
+        public val proxy: String?,
+    ) : PinfoldException("proxy_failed", message, host)
+
+    /**
+     * The proxy will not, or cannot, connect to the host; the message says why.
+     *
+     * @property proxy The proxy's URL, without user and password.
+     * @property status Its answer: a status of HTTP, or a reply of SOCKS (1 to 8, RFC 1928 §6).
+     */
+    public class ProxyRefused(
+        message: String,
+        host: String,
+        public val proxy: String,
+        public val status: Int,
+    ) : PinfoldException("proxy_refused", message, host)
 
     /** The body is larger than [ClientConfig.maxResponseBytes], or than the memory that is left. */
     public class ResponseTooLarge(

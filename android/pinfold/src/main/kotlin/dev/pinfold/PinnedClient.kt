@@ -412,6 +412,26 @@ public class PinnedClient private constructor(
     }
 
     /**
+     * Who the app is to [host] from now on, where that asks for a certificate; null for nobody. A renewed
+     * certificate takes its place so, without a restart: idle connections under the last one are closed,
+     * and TLS sessions are not shared by two identities. No other host is ever shown it, not those
+     * below it either, nor a proxy.
+     *
+     * @throws PinfoldException.InvalidConfig for `identity`: a host that is none.
+     * @throws PinfoldException.ClientClosed
+     */
+    @Synchronized
+    @Throws(PinfoldException::class)
+    public fun setIdentity(
+        host: String,
+        identity: ClientIdentity?,
+    ) {
+        if (isClosed) throw closed()
+        val client = opening.open().client
+        translated { client.setIdentity(host.wellFormed(), identity?.native) }
+    }
+
+    /**
      * Closes the idle connections, so that the next request makes one of its own: for a device
      * whose network has changed, which leaves them dead without a word. Requests in flight go on,
      * and their connections are closed after them. Does not block; after [close] it does nothing.

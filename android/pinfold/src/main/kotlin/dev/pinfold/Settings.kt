@@ -30,4 +30,4 @@ internal fun checkSetting(
     if (!holds) throw PinfoldException.InvalidConfig("setting $setting: $reason", setting)
 }
 
-private const val MAX_PORT = 65_535
+internal const val MAX_PORT = 65_535

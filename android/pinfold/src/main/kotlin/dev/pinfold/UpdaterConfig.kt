@@ -41,6 +41,9 @@ public class UpdaterConfig internal constructor() {
      */
     public var onEvent: ((UpdateEvent) -> Unit)? = null
 
+    /** Where the proxies of the update channel come from. */
+    public var proxies: Proxies = Proxies.System()
+
     private val addresses = Addresses()
 
     /**
@@ -66,6 +69,7 @@ public class UpdaterConfig internal constructor() {
             directory = directory?.path?.wellFormed()?.also(::checkDirectory),
             roots = roots.toFfi(),
             connectTo = addresses.toFfi(),
+            proxies = proxies.toFfi(),
         )
     }
 

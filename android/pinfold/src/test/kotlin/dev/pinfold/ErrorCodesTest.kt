@@ -23,7 +23,7 @@ class ErrorCodesTest {
 
     @Test
     fun `every code has a class that gives it back`() {
-        assertEquals(35, errorCodes().size)
+        assertEquals(39, errorCodes().size)
         for (code in errorCodes()) {
             val error: IOException = failure(code).toException()
             assertEquals(code, (error as PinfoldException).code)
@@ -99,6 +99,8 @@ class ErrorCodesTest {
         subject = null,
         issuer = null,
         pinSetVersion = null,
+        proxy = null,
+        proxyStatus = null,
         interception = interception,
     )
 

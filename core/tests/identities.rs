@@ -1,0 +1,444 @@
+//! Certificates of the client's own: who sees them, who signs by them, and what their refusal is called.
+
+mod common;
+#[path = "common/process.rs"]
+mod process;
+
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::*;
+use pinfold_core::identity::{ClientIdentity, ClientSigner, SignatureAlgorithm};
+use pinfold_core::proxy::{NoProxy, Proxies, Proxy};
+use pinfold_core::{CancelToken, Client, Error, Method, Request};
+use pinfold_testkit::{Event, Server, Testkit};
+use process::{Process, folder, free_port, write};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+
+fn identity(kit: &Testkit, name: &str) -> ClientIdentity {
+    let pem = kit.pki().identity(name);
+    ClientIdentity::from_pem(pem.as_bytes(), pem.as_bytes()).expect(name)
+}
+
+/// A client of `server`, who is `name` to [`HOST`].
+fn client_as(kit: &Testkit, server: &str, name: &str) -> Client {
+    let builder = builder(kit, pinned(kit, "backend"), server).identity(HOST, identity(kit, name));
+    builder.build().expect("good settings")
+}
+
+fn handshakes(server: &Server) -> Vec<bool> {
+    let resumed = |e: &Event| match e {
+        Event::Handshake { resumed, .. } => Some(*resumed),
+        _ => None,
+    };
+    server.events().iter().filter_map(resumed).collect()
+}
+
+#[test]
+fn a_known_client_is_let_in_and_an_unknown_one_or_nobody_is_told_by_one_error() {
+    let kit = kit();
+    for name in ["client", "client_rsa"] {
+        let response = client_as(&kit, "client_auth", name).get(&url("/")).expect(name);
+        assert_eq!(response.text(), "ok", "{name}");
+    }
+    let nobody = client(&kit, pinned(&kit, "backend"), "client_auth");
+    for client in [nobody, client_as(&kit, "client_auth", "client_unknown")] {
+        let error = client.get(&url("/")).expect_err("nobody it knows");
+        assert_eq!(error.code(), "client_certificate_refused", "{error}");
+        assert_eq!(error.host(), Some(HOST));
+        // A request whose body is on its way is told the same.
+        let request = Request::new(Method::Post, &url("/sink")).expect("a good URL");
+        let request = request.body(vec![b'x'; 1 << 20]).expect("a body");
+        let error = client.send(&request).expect_err("nobody it knows");
+        assert_eq!(error.code(), "client_certificate_refused", "{error}");
+    }
+}
+
+#[test]
+fn no_other_host_and_no_proxy_is_shown_an_identity() {
+    let kit = kit();
+    let other = "other.example.test";
+    let below = "www.example.test";
+    let address = kit.server("client_auth").addr();
+    let entry = |host: &str| pinfold_core::pin::HostSpec { host: host.into(), ..host_entry(&kit) };
+    let pins = set(vec![entry("example.test"), entry(HOST), entry(other), entry(below)]);
+    let client = builder(&kit, pins, "client_auth")
+        .connect_to(other, 443, address)
+        .connect_to(below, 443, address)
+        .identity(HOST, identity(&kit, "client"))
+        .identity("example.test", identity(&kit, "client"))
+        .build()
+        .expect("good settings");
+    client.get(&url("/")).expect("its host");
+    for host in [other, below] {
+        let error = client.get(&format!("https://{host}/")).expect_err("another host");
+        assert_eq!(error.code(), "client_certificate_refused", "{host}: {error}");
+    }
+    // A redirect leads to another host, and the identity stays.
+    let to = format!("/redirect?to=https%3A%2F%2F{other}%2F");
+    let error = client.get(&url(&to)).expect_err("another host");
+    assert_eq!(error.code(), "client_certificate_refused", "{error}");
+    assert_eq!(error.host(), Some(other));
+
+    // A proxy that is asked for under the very name, and wants a certificate.
+    let proxy = format!("https://{HOST}:{}", address.port());
+    let client = builder(&kit, pinned(&kit, "backend"), "backend")
+        .connect_to(HOST, address.port(), address)
+        .identity(HOST, identity(&kit, "client"))
+        .proxies(Proxies::Fixed {
+            proxy: Proxy::parse(&proxy).expect("a proxy"),
+            no_proxy: NoProxy::default(),
+        })
+        .build()
+        .expect("good settings");
+    let error = client.get(&url("/")).expect_err("it gets none");
+    assert!(matches!(error.code(), "client_certificate_refused" | "proxy_failed"), "{error}");
+    let seen = kit.server("client_auth").events();
+    let failed = |e: &&Event| matches!(e, Event::HandshakeFailed { .. });
+    assert!(seen.iter().rev().find(failed).is_some(), "{seen:?}");
+}
+
+fn host_entry(kit: &Testkit) -> pinfold_core::pin::HostSpec {
+    host(pins_at(kit, "backend", pinfold_core::pin::PinAt::Any))
+}
+
+#[test]
+fn a_renewed_identity_is_used_from_the_next_request_on_and_shares_nothing_with_the_last() {
+    let kit = kit();
+    let server = kit.server("client_auth");
+    let client = client_as(&kit, "client_auth", "client");
+    client.get(&url("/")).expect("known");
+    client.get(&url("/")).expect("known");
+    assert_eq!(handshakes(server), [false]);
+    client.set_identity(HOST, Some(identity(&kit, "client_renewed"))).expect("open");
+    wait_closed(server, 1);
+    client.get(&url("/")).expect("known");
+    assert_eq!(handshakes(server), [false, false], "a session of the last identity is not resumed");
+    client.close_idle_connections();
+    client.get(&url("/")).expect("known");
+    assert_eq!(handshakes(server), [false, false, true], "one of its own is");
+    client.set_identity(HOST, None).expect("open");
+    let error = client.get(&url("/")).expect_err("nobody any more");
+    assert_eq!(error.code(), "client_certificate_refused", "{error}");
+    assert_eq!(
+        client.set_identity("a..test", None).expect_err("no host").place(),
+        Some("identity")
+    );
+    client.close();
+    assert_eq!(client.set_identity(HOST, None), Err(Error::ClientClosed));
+}
+
+#[test]
+fn an_identity_goes_through_a_tunnel_and_not_to_the_proxy() {
+    let kit = kit();
+    let proxy = format!("http://{}", kit.server("proxy").addr());
+    let client = builder(&kit, pinned(&kit, "backend"), "client_auth")
+        .identity(HOST, identity(&kit, "client"))
+        .proxies(Proxies::Fixed {
+            proxy: Proxy::parse(&proxy).expect("a proxy"),
+            no_proxy: NoProxy::default(),
+        })
+        .build()
+        .expect("good settings");
+    client.get(&url("/")).expect("known behind it");
+}
+
+/// Signs with a key of the testkit's, or does not.
+struct Key {
+    key: EcdsaKeyPair,
+    does: Does,
+    signed: AtomicUsize,
+}
+
+enum Does {
+    Sign,
+    Fail,
+    Panic,
+    Hang(Mutex<std::sync::mpsc::Receiver<()>>),
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key")
+    }
+}
+
+impl ClientSigner for Key {
+    fn algorithms(&self) -> Vec<SignatureAlgorithm> {
+        // Those of other keys are passed over.
+        vec![SignatureAlgorithm::RsaPssSha256, SignatureAlgorithm::EcdsaP256Sha256]
+    }
+
+    fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, String> {
+        assert_eq!(algorithm, SignatureAlgorithm::EcdsaP256Sha256);
+        self.signed.fetch_add(1, Ordering::SeqCst);
+        match &self.does {
+            Does::Sign => {}
+            Does::Fail => return Err("the finger is not known".into()),
+            Does::Panic => panic!("in the app"),
+            Does::Hang(held) => drop(held.lock().map(|held| held.recv())),
+        }
+        let signature = self.key.sign(&SystemRandom::new(), message);
+        signature.map(|signature| signature.as_ref().to_vec()).map_err(|e| e.to_string())
+    }
+}
+
+fn signing(kit: &Testkit, does: Does) -> (ClientIdentity, Arc<Key>) {
+    let pem = kit.pki().identity("client");
+    let chain = CertificateDer::pem_slice_iter(pem.as_bytes());
+    let chain = chain.map(|der| der.expect("a certificate").to_vec()).collect();
+    let key = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).expect("a key");
+    let key = EcdsaKeyPair::from_pkcs8(
+        &ECDSA_P256_SHA256_ASN1_SIGNING,
+        key.secret_pkcs8_der(),
+        &SystemRandom::new(),
+    );
+    let key = Key { key: key.expect("P-256"), does, signed: AtomicUsize::new(0) };
+    let key = Arc::new(key);
+    (ClientIdentity::with_signer(chain, key.clone()).expect("a certificate"), key)
+}
+
+#[test]
+fn a_signer_signs_once_a_handshake_and_its_failures_are_the_app_s_own() {
+    let kit = kit();
+    let as_signer = |does: Does| {
+        let (identity, key) = signing(&kit, does);
+        let builder = builder(&kit, pinned(&kit, "backend"), "client_auth");
+        let client = builder.identity(HOST, identity).connect_timeout(PATIENCE).build();
+        (client.expect("good settings"), key)
+    };
+    let (client, key) = as_signer(Does::Sign);
+    for _ in 0..2 {
+        client.get(&url("/")).expect("known");
+    }
+    client.close_idle_connections();
+    client.get(&url("/")).expect("known, by its session");
+    assert_eq!(key.signed.load(Ordering::SeqCst), 1);
+
+    for (does, words) in [(Does::Fail, "finger"), (Does::Panic, "panicked")] {
+        let (client, _) = as_signer(does);
+        let error = client.get(&url("/")).expect_err("unsigned");
+        assert_eq!((error.code(), error.place()), ("io_failed", Some("client_certificate")));
+        assert!(error.to_string().contains(words), "{error}");
+    }
+
+    let (_hold, held) = std::sync::mpsc::channel();
+    let (client, key) = as_signer(Does::Hang(Mutex::new(held)));
+    let short = Duration::from_millis(100);
+    let request = Request::new(Method::Get, &url("/")).expect("good").timeout(short);
+    let error = client.send(&request.expect("good")).expect_err("late");
+    assert_eq!(error.code(), "timeout_total", "{error}");
+    let cancel = CancelToken::new();
+    let canceller = cancel.clone();
+    let other = thread::spawn(move || {
+        while key.signed.load(Ordering::SeqCst) < 2 {
+            thread::yield_now();
+        }
+        canceller.cancel();
+    });
+    let begun = Instant::now();
+    let request = Request::new(Method::Get, &url("/")).expect("good");
+    let error = client.send_cancellable(&request, &cancel).expect_err("cancelled");
+    assert_eq!(error, Error::Cancelled);
+    assert!(begun.elapsed() < PATIENCE);
+    other.join().expect("no panic");
+}
+
+/// nginx that asks for a certificate, and knows `root`.
+fn nginx(kit: &Testkit) -> Process {
+    let (folder, port) = (folder("nginx"), free_port());
+    kit.pki().write_to(&folder).expect("a folder");
+    let at = |file: &str| folder.join(file).display().to_string();
+    let config = format!(
+        "daemon off; master_process off; pid {pid}; error_log stderr;\nevents {{}}\n\
+         http {{ access_log off; client_body_temp_path {body}; proxy_temp_path {body};\n\
+         fastcgi_temp_path {body}; uwsgi_temp_path {body}; scgi_temp_path {body};\n\
+         server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {chain}; ssl_certificate_key {key};\n\
+         ssl_client_certificate {root}; ssl_verify_client on; ssl_verify_depth 3;\n\
+         location /bad {{ return 400 \"this request is bad\"; }}\n\
+         location / {{ return 200 \"hello $ssl_client_s_dn\"; }} }} }}\n",
+        pid = at("pid"),
+        body = at("body"),
+        chain = at("backend.chain.pem"),
+        key = at("backend.key.pem"),
+        root = at("root.pem"),
+    );
+    write(&folder.join("conf"), config);
+    let mut command = Command::new("nginx");
+    command.args(["-e", "stderr", "-c", &at("conf"), "-p", &folder.display().to_string()]);
+    Process::start(&mut command, folder, port)
+}
+
+/// haproxy that wants a certificate, and knows `root`.
+fn haproxy(kit: &Testkit, version: &str) -> Process {
+    let (folder, port) = (folder("haproxy"), free_port());
+    kit.pki().write_to(&folder).expect("a folder");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("just written");
+    write(&folder.join("server.pem"), read("backend.chain.pem") + &read("backend.key.pem"));
+    let at = |file: &str| folder.join(file).display().to_string();
+    let config = format!(
+        "defaults\n mode http\n timeout client 60s\n timeout server 60s\n timeout connect 10s\n\
+         frontend all\n bind 127.0.0.1:{port} ssl crt {} ca-file {} verify required {version}\n \
+         http-request return status 200 content-type text/plain string hello\n",
+        at("server.pem"),
+        at("root.pem"),
+    );
+    write(&folder.join("conf"), config);
+    let mut command = Command::new("haproxy");
+    command.arg("-db").arg("-f").arg(folder.join("conf"));
+    Process::start(&mut command, folder, port)
+}
+
+#[test]
+fn nginx_by_its_page_and_haproxy_by_its_alert_say_the_same() {
+    let kit = kit();
+    let servers = [
+        ("nginx", nginx(&kit)),
+        ("haproxy", haproxy(&kit, "")),
+        ("haproxy, TLS 1.2", haproxy(&kit, "ssl-max-ver TLSv1.2")),
+    ];
+    for (what, server) in &servers {
+        let client = |name: Option<&str>| {
+            let mut builder = builder(&kit, pinned(&kit, "backend"), "backend");
+            if let Some(name) = name {
+                builder = builder.identity(HOST, identity(&kit, name));
+            }
+            // The last one counts.
+            builder.connect_to(HOST, 443, server.addr).build().expect("good settings")
+        };
+        for name in ["client", "client_rsa"] {
+            let response = client(Some(name)).get(&url("/")).expect(what);
+            assert!(response.text().starts_with("hello"), "{what}: {}", response.text());
+        }
+        for name in [None, Some("client_unknown")] {
+            let client = client(name);
+            // The second one resumes the session of the first, and nobody asks then.
+            for round in 0..2 {
+                client.close_idle_connections();
+                let error = client.get(&url("/")).expect_err("nobody it knows");
+                assert_eq!(error.code(), "client_certificate_refused", "{what} {round}: {error}");
+            }
+        }
+    }
+    // A 400 about something else stays an answer, whole.
+    let client = builder(&kit, pinned(&kit, "backend"), "backend")
+        .identity(HOST, identity(&kit, "client"))
+        .connect_to(HOST, 443, servers[0].1.addr)
+        .build()
+        .expect("good settings");
+    let response = client.get(&url("/bad")).expect("an answer");
+    assert_eq!((response.status(), &*response.text()), (400, "this request is bad"));
+}
+
+#[test]
+fn what_is_no_identity_is_told_by_its_place_and_nothing_of_it() {
+    let kit = kit();
+    let pem = kit.pki().identity("client");
+    let (chain, key) = pem.split_at(pem.find("-----BEGIN PRIVATE").expect("a key"));
+    let other = kit.pki().identity("client_renewed");
+    let (other, _) = other.split_at(other.find("-----BEGIN PRIVATE").expect("a key"));
+    let encrypted =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let damaged = key.replacen("MIG", "MIH", 1);
+    let cut = &key[..key.len() / 2];
+    let many = chain.repeat(20);
+    for (certificates, key, place) in [
+        ("", key, "identity.certificate"),
+        (key, key, "identity.certificate"),
+        (chain, "", "identity.key"),
+        (chain, chain, "identity.key"),
+        (chain, encrypted, "identity.key"),
+        (chain, &damaged, "identity.key"),
+        (chain, cut, "identity.key"),
+        (other, key, "identity.key"),
+        (&many, key, "identity.certificate"),
+        (
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            key,
+            "identity.certificate[0]",
+        ),
+    ] {
+        let error = ClientIdentity::from_pem(certificates.as_bytes(), key.as_bytes());
+        let error = error.expect_err(place);
+        assert_eq!((error.code(), error.place()), ("invalid_config", Some(place)), "{error}");
+        let body = key.lines().nth(1).unwrap_or("-");
+        assert!(!format!("{error}{error:?}").contains(body.get(..16).unwrap_or("---")), "{error}");
+    }
+    let shown = format!("{:?}", identity(&kit, "client"));
+    assert!(shown.starts_with("ClientIdentity(") && shown.len() < 40, "{shown}");
+}
+
+/// Keys on curves as the JDK writes them: PKCS#8 without the public point.
+#[test]
+fn a_key_without_its_public_point_gets_it_from_the_certificate() {
+    let kit = kit();
+    let folder = folder("openssl");
+    write(&folder.join("all.pem"), kit.pki().identity("client"));
+    let openssl = |arguments: &[&str]| {
+        let done = Command::new("openssl").args(arguments).current_dir(&folder).output();
+        let done = done.expect("scripts/setup proxies");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    // OpenSSL can leave it out of SEC1, and keeps it so in PKCS#8.
+    openssl(&["ec", "-in", "all.pem", "-no_public", "-out", "sec1.pem"]);
+    openssl(&["pkcs8", "-topk8", "-nocrypt", "-in", "sec1.pem", "-out", "pkcs8.pem"]);
+    let chain = std::fs::read(folder.join("all.pem")).expect("written");
+    for file in ["sec1.pem", "pkcs8.pem"] {
+        let key = std::fs::read(folder.join(file)).expect("written");
+        let identity = ClientIdentity::from_pem(&chain, &key).expect(file);
+        let client = builder(&kit, pinned(&kit, "backend"), "client_auth");
+        let client = client.identity(HOST, identity).build().expect("good settings");
+        client.get(&url("/")).expect(file);
+    }
+    let _gone = std::fs::remove_dir_all(folder);
+}
+
+#[cfg(feature = "pkcs12")]
+#[test]
+fn stores_of_openssl_and_keytool_are_read_and_damaged_ones_refused() {
+    let kit = kit();
+    let folder = folder("stores");
+    let run = |program: &str, arguments: &[&str]| {
+        let done = Command::new(program).args(arguments).current_dir(&folder).output();
+        let done = done.unwrap_or_else(|e| panic!("{program}: {e}"));
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    let password = "pass:store secret";
+    for (name, more) in [("client", &[][..]), ("client", &["-legacy"]), ("client_rsa", &[])] {
+        write(&folder.join("all.pem"), kit.pki().identity(name));
+        let export = ["pkcs12", "-export", "-in", "all.pem", "-out", "store.p12"];
+        run("openssl", &[&export[..], &["-passout", password], more].concat());
+        let store = std::fs::read(folder.join("store.p12")).expect("written");
+        let _from_before = std::fs::remove_file(folder.join("java.p12"));
+        let [from, to] = ["store.p12", "java.p12"];
+        let java =
+            ["-importkeystore", "-noprompt", "-srcstoretype", "PKCS12", "-srckeystore", from];
+        let java = [&java[..], &["-deststoretype", "PKCS12", "-destkeystore", to]].concat();
+        let secrets = ["-srcstorepass", "store secret", "-deststorepass", "store secret"];
+        run("keytool", &[java, secrets.to_vec()].concat());
+        for store in [store.clone(), std::fs::read(folder.join(to)).expect("written")] {
+            let identity = ClientIdentity::from_pkcs12(&store, "store secret").expect(name);
+            let client = builder(&kit, pinned(&kit, "backend"), "client_auth");
+            let client = client.identity(HOST, identity).build().expect("good settings");
+            client.get(&url("/")).unwrap_or_else(|e| panic!("{name} {more:?}: {e}"));
+        }
+
+        let refused = |store: &[u8], password: &str| {
+            let error = ClientIdentity::from_pkcs12(store, password).expect_err("no store");
+            assert_eq!((error.code(), error.place()), ("invalid_config", Some("identity.pkcs12")));
+            assert!(!error.to_string().contains("secret"), "{error}");
+        };
+        refused(&store, "another secret");
+        refused(&store[..store.len() - 1], "store secret");
+        refused(b"", "store secret");
+        refused(&[0x30; 3_000], "store secret");
+        refused(&vec![0; (1 << 20) + 1], "store secret");
+    }
+    let _gone = std::fs::remove_dir_all(folder);
+}
