@@ -23,7 +23,7 @@ class ErrorCodesTest {
 
     @Test
     fun `every code has a class that gives it back`() {
-        assertEquals(39, errorCodes().size)
+        assertEquals(43, errorCodes().size)
         for (code in errorCodes()) {
             val error: IOException = failure(code).toException()
             assertEquals(code, (error as PinfoldException).code)
