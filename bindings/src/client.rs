@@ -122,6 +122,26 @@ impl Client {
         Ok(blocking::unblock(move || guarded(explain)).await?)
     }
 
+    /// The same on the calling thread: inside a handshake of somebody else's client.
+    pub fn explain_blocking(
+        &self,
+        host: String,
+        chain: Vec<Vec<u8>>,
+        at: u64,
+    ) -> Result<Explanation, PinfoldFailure> {
+        Ok(guarded(|| self.client.explain(&host, &chain, at).map(Explanation::from))?)
+    }
+
+    /// The certificates (DER) of the authorities that are known here.
+    pub fn authorities(&self) -> Vec<Vec<u8>> {
+        self.client.authorities()
+    }
+
+    /// How often another pin set has been put into force.
+    pub fn pins_generation(&self) -> u64 {
+        self.client.pins_generation()
+    }
+
     /// The names in a certificate (DER) for which an entry of the pin set holds.
     pub fn pinned_names(&self, certificate: &[u8]) -> Result<Vec<String>, PinfoldFailure> {
         let names = guarded(|| self.client.pinned_names(certificate))?;

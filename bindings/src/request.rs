@@ -38,6 +38,8 @@ pub struct RequestHead {
     pub read_timeout_ms: Option<u64>,
     /// Its own limit of decoded bytes.
     pub max_response_bytes: Option<u64>,
+    /// How many redirects are followed, where not as many as the client says.
+    pub max_redirects: Option<u32>,
     /// What its body is.
     pub body: BodyKind,
 }
@@ -207,6 +209,9 @@ pub(crate) fn request(
     }
     if let Some(bytes) = head.max_response_bytes {
         request = request.max_response_bytes(bytes);
+    }
+    if let Some(redirects) = head.max_redirects {
+        request = request.max_redirects(redirects)?;
     }
     match transfer {
         Some(transfer) => transfer.with_body(request, head.body, body),

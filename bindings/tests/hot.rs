@@ -63,6 +63,7 @@ fn request_with(method: &str, path: &str, body: BodyKind) -> Vec<u8> {
         timeout_ms: None,
         read_timeout_ms: None,
         max_response_bytes: None,
+        max_redirects: None,
         body,
     };
     let mut input = Vec::new();
@@ -221,9 +222,9 @@ fn damaged_input_is_an_error() {
         assert_eq!(code, "internal", "prefix of {n} bytes");
     }
     // Behind the method and the URL: as many headers as no memory has room for.
-    let at = good.len() - 11;
-    let rest = [[0; 4].as_slice(), &[0; 3], &[0, 0, 0, 1]].concat();
-    assert_eq!(good[at..], rest, "no headers, three limits that are not there, and no body");
+    let at = good.len() - 12;
+    let rest = [[0; 4].as_slice(), &[0; 4], &[0, 0, 0, 1]].concat();
+    assert_eq!(good[at..], rest, "no headers, four limits that are not there, and no body");
     for claimed in [1, 1_000_000, i32::MAX, -1] {
         let mut input = good.clone();
         input[at..at + 4].copy_from_slice(&claimed.to_be_bytes());
@@ -239,6 +240,7 @@ fn damaged_input_is_an_error() {
             timeout_ms: Some(0),
             read_timeout_ms: None,
             max_response_bytes: None,
+            max_redirects: None,
             body: BodyKind::Nothing,
         };
         <RequestHead as Lower<UniFfiTag>>::write(head, &mut input);

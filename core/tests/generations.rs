@@ -48,7 +48,9 @@ fn a_ticket_of_a_replaced_pin_set_is_never_used() {
         let kit = kit();
         let client = client(&kit, pinned(&kit, "backend"), server);
         client.get(&url("/until-close/5")).expect("pinned");
+        assert_eq!(client.pins_generation(), 0);
         client.replace_pins(pinned(&kit, "rotated")).expect("open");
+        assert_eq!(client.pins_generation(), 1);
         let error = client.get(&url("/")).expect_err("the pin is gone");
         assert_eq!(error.code(), "pin_mismatch", "{server}");
         assert_eq!(requests(kit.server(server)), 1, "{server}");

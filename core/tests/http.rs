@@ -309,6 +309,18 @@ fn redirects_are_followed_and_counted() {
 }
 
 #[test]
+fn a_request_says_how_many_of_its_redirects_are_followed() {
+    let kit = kit();
+    let client = pinned_client(&kit);
+    let request =
+        || Request::new(Method::Get, &url("/redirect?code=302&to=%2Fecho")).expect("a URL");
+    let send = |max| client.send(&request().max_redirects(max).expect("in range"));
+    assert_eq!(send(0).expect("a response like others").status(), 302);
+    assert_eq!(send(1).expect("followed").status(), 200);
+    assert_eq!(request().max_redirects(51).expect_err("too many").code(), "invalid_request");
+}
+
+#[test]
 fn a_redirect_to_http_is_refused_and_nothing_is_sent_there() {
     let kit = kit();
     let plain = TcpListener::bind("127.0.0.1:0").expect("loopback");

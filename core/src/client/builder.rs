@@ -25,6 +25,9 @@ use crate::verify::Roots;
 /// Longer than any request, short enough for every clock to add.
 pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
 
+/// Nobody means more.
+pub(super) const MAX_REDIRECTS: u32 = 50;
+
 /// Each has a thread.
 const MAX_REQUESTS: usize = 10_000;
 const MAX_RETRIES: u32 = 20;
@@ -372,7 +375,7 @@ impl ClientBuilder {
         if self.settings.max_response_bytes == 0 {
             return fail("max_response_bytes", "zero");
         }
-        if self.settings.max_redirects > 50 {
+        if self.settings.max_redirects > MAX_REDIRECTS {
             return fail("max_redirects", "more than 50");
         }
         if self.settings.user_agent.len() > 256

@@ -93,7 +93,7 @@ impl Client {
         let mut followed = 0;
         loop {
             let (response, permit) = self.hop(Hop { request: &hop, ..call }, place.take())?;
-            let max = self.0.shared.settings.max_redirects;
+            let max = call.request.max_redirects.unwrap_or(self.0.shared.settings.max_redirects);
             let location = response.header("location");
             // A client that follows none hands redirects to its caller, and so it does with one that
             // leads where the body cannot be sent again.

@@ -65,8 +65,8 @@ use crate::events::Events;
 use crate::identity::{ClientIdentity, Identities};
 use crate::net::{CallContext, Connections, Key, Limits, SessionId, Setup, Whose};
 use crate::patience::Patience;
-use crate::pin::{HostName, PinSet};
-use crate::verify::{Explanation, Judge, SystemTrust};
+use crate::pin::{HostName, HostPolicy, PinSet};
+use crate::verify::{Explanation, Judge, Roots, SystemTrust};
 use builder::Settings;
 use calls::{Calls, Listed};
 use dispatcher::{Dispatcher, Permit};
@@ -407,6 +407,25 @@ impl Client {
     /// The pin set in force.
     pub fn pins(&self) -> PinSet {
         self.0.shared.connections.judge().pins.clone()
+    }
+
+    /// The certificates (DER) of the authorities that are known here and may end a path: those of
+    /// [`Roots::Only`] and of the pin set's entries. For somebody else's HTTP client, which wants to
+    /// show whole paths; it decides nothing.
+    pub fn authorities(&self) -> Vec<Vec<u8>> {
+        let own = match &self.0.shared.settings.roots {
+            Roots::Only(certificates) => certificates.as_slice(),
+            _ => &[],
+        };
+        let judge = self.0.shared.connections.judge();
+        let entries = judge.pins.hosts().iter().flat_map(HostPolicy::authorities);
+        own.iter().chain(entries).cloned().collect()
+    }
+
+    /// How often another pin set has been put into force. For somebody else's HTTP client, which makes
+    /// new connections and TLS sessions when this has changed.
+    pub fn pins_generation(&self) -> u64 {
+        self.0.shared.connections.generation()
     }
 
     /// Ends every call and closes every connection of this client, its clones and its sessions, or of this

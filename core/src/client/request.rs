@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::builder::MAX_TIMEOUT;
+use super::builder::{MAX_REDIRECTS, MAX_TIMEOUT};
 use super::headers::Headers;
 use super::method::Method;
 use super::multipart::Multipart;
@@ -37,6 +37,7 @@ pub struct Request {
     pub(super) timeout: Option<Duration>,
     pub(super) read_timeout: Option<Duration>,
     pub(super) max_response_bytes: Option<u64>,
+    pub(super) max_redirects: Option<u32>,
 }
 
 impl Request {
@@ -59,6 +60,7 @@ impl Request {
             timeout: None,
             read_timeout: None,
             max_response_bytes: None,
+            max_redirects: None,
         }
     }
 
@@ -214,6 +216,19 @@ impl Request {
     pub fn max_response_bytes(mut self, bytes: u64) -> Self {
         self.max_response_bytes = Some(bytes);
         self
+    }
+
+    /// How many redirects are followed, in the place of the client's number; with 0 a redirect is a
+    /// response like others.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for more than 50.
+    pub fn max_redirects(mut self, redirects: u32) -> Result<Self, Error> {
+        if redirects > MAX_REDIRECTS {
+            return Err(Error::request("max_redirects", "more than 50"));
+        }
+        self.max_redirects = Some(redirects);
+        Ok(self)
     }
 
     /// The method.

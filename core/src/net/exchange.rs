@@ -76,6 +76,11 @@ impl Connections {
         self.pool.judge()
     }
 
+    /// How often that has changed.
+    pub(crate) fn generation(&self) -> u64 {
+        self.pool.terms().1.generation
+    }
+
     /// Judges by `judge` from now on; see [`Pool::replace`].
     pub(crate) fn replace(&self, judge: Judge) {
         self.pool.replace(Arc::new(judge));

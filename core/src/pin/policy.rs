@@ -53,6 +53,8 @@ pub struct HostPolicy {
     on_lapse: OnLapse,
     pins: Vec<Pin>,
     anchors: Anchors,
+    /// The certificates of the same, in DER.
+    authorities: Vec<Vec<u8>>,
     /// Pinned authorities that the pin set carries or that are public roots: anchors for
     /// rebuilding a path to a root that the server does not send.
     pinned_roots: Anchors,
@@ -276,7 +278,7 @@ impl HostPolicy {
             return fail("pins", "nothing to report on without a pin");
         }
 
-        let anchors = parse_anchors(place, &spec.anchors)?;
+        let (anchors, authorities) = parse_anchors(place, &spec.anchors)?;
         match (trust, mode) {
             (Trust::PrivateCa, _) if spec.anchors.is_empty() => {
                 return fail("anchors", "private_ca needs at least one authority");
@@ -309,6 +311,7 @@ impl HostPolicy {
             on_lapse: OnLapse::SystemTrust,
             pins,
             anchors,
+            authorities,
             pinned_roots,
             pins_certificates,
         })
@@ -349,6 +352,11 @@ impl HostPolicy {
         &self.pins
     }
 
+    /// The certificates of the entry's own authorities, in DER.
+    pub(crate) fn authorities(&self) -> &[Vec<u8>] {
+        &self.authorities
+    }
+
     pub(crate) fn anchors(&self) -> &Anchors {
         &self.anchors
     }
@@ -386,7 +394,7 @@ fn parse_pin(place: &str, spec: &PinSpec) -> Result<(Pin, Option<CarriedRoot>), 
             if spec.at == PinAt::Leaf {
                 return Err(Error::pin_set(place, "only a pinned authority carries one"));
             }
-            let (anchor, certificate) = parse_certificate(&place, text)?;
+            let (anchor, certificate, _) = parse_certificate(&place, text)?;
             let spki = SpkiSha256::of_spki_contents(&anchor.subject_public_key_info);
             if digest != PinDigest::Certificate(certificate) && digest != PinDigest::Spki(spki) {
                 return Err(Error::pin_set(place, format!("not the one pinned: {spki}")));
@@ -397,19 +405,24 @@ fn parse_pin(place: &str, spec: &PinSpec) -> Result<(Pin, Option<CarriedRoot>), 
     Ok((Pin { digest, at: spec.at, state: spec.state, label: spec.label.clone() }, root))
 }
 
-fn parse_anchors(place: &str, anchors: &[String]) -> Result<Anchors, Error> {
+fn parse_anchors(place: &str, anchors: &[String]) -> Result<(Anchors, Vec<Vec<u8>>), Error> {
     if anchors.len() > MAX_ANCHORS {
         return Err(Error::pin_set(at(place, "anchors"), format!("more than {MAX_ANCHORS}")));
     }
-    let mut parsed = Anchors::default();
+    let (mut parsed, mut ders) = (Anchors::default(), Vec::new());
     for (i, text) in anchors.iter().enumerate() {
-        let (anchor, certificate) = parse_certificate(&format!("{place}.anchors[{i}]"), text)?;
+        let (anchor, certificate, der) = parse_certificate(&format!("{place}.anchors[{i}]"), text)?;
         parsed.push(anchor, Some(certificate));
+        ders.push(der);
     }
-    Ok(parsed)
+    Ok((parsed, ders))
 }
 
-fn parse_certificate(place: &str, text: &str) -> Result<CarriedRoot, Error> {
+/// A certificate in base64: as webpki wants it, its digest, and itself in DER.
+fn parse_certificate(
+    place: &str,
+    text: &str,
+) -> Result<(TrustAnchor<'static>, CertSha256, Vec<u8>), Error> {
     if text.len() > MAX_CERTIFICATE {
         return Err(Error::pin_set(place, format!("longer than {MAX_CERTIFICATE} characters")));
     }
@@ -422,7 +435,7 @@ fn parse_certificate(place: &str, text: &str) -> Result<CarriedRoot, Error> {
     let anchor = anchor_from_trusted_cert(&CertificateDer::from(der.as_slice()))
         .map_err(|e| Error::pin_set(place, format!("not an X.509 certificate: {e}")))?
         .to_owned();
-    Ok((anchor, CertSha256::of_certificate(&der)))
+    Ok((anchor, CertSha256::of_certificate(&der), der))
 }
 
 fn parse_blocked(keys: &[String]) -> Result<(Blocked, Anchors), Error> {

@@ -75,6 +75,9 @@ public struct Request: Hashable, Sendable {
     /// The largest body accepted, decoded, where not ``PinnedClient/Configuration/maxResponseBytes``. A
     /// body that is pulled or downloaded has no other limit.
     public var maxResponseBytes: Int?
+    /// How many redirects are followed, up to 50, where not
+    /// ``PinnedClient/Configuration/maxRedirects``. With 0 a redirect is a response like others.
+    public var maxRedirects: Int?
 
     /// A request to a URL in text form.
     ///
@@ -164,6 +167,11 @@ extension Request {
             limit = UInt64(exactly: maxResponseBytes)
             if limit == nil { throw fail("max_response_bytes", "negative") }
         }
+        var redirects: UInt32?
+        if let maxRedirects {
+            redirects = UInt32(exactly: maxRedirects)
+            if redirects == nil { throw fail("max_redirects", "not between 0 and 50") }
+        }
         guard Crossing.allows(body?.count ?? 0) else {
             throw fail("body", "larger than \(Crossing.maxBytes) bytes")
         }
@@ -180,6 +188,7 @@ extension Request {
             timeoutMs: timeoutMs,
             readTimeoutMs: readTimeoutMs,
             maxResponseBytes: limit,
+            maxRedirects: redirects,
             body: streamed?.kind ?? (body == nil ? .nothing : .bytes)
         )
     }

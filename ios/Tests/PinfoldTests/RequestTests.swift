@@ -173,6 +173,21 @@ struct RequestTests {
         #expect(response.header("location") == "/")
     }
 
+    @Test("a request says how many of its redirects are followed")
+    func ownRedirects() async throws {
+        let client = try kit.client()
+        var request = Request(.get, "https://api.example.test/redirect?to=%2F")
+        request.maxRedirects = 0
+        #expect(try await client.send(request).status == 302)
+        request.maxRedirects = 1
+        #expect(try await client.send(request).status == 200)
+        for wrong in [-1, 51] {
+            request.maxRedirects = wrong
+            let error = try await failure { [request] in try await client.send(request) }
+            #expect(error.code == "invalid_request")
+        }
+    }
+
     @Test("the User-Agent is what the configuration says")
     func userAgent() async throws {
         let client = try kit.client { $0.userAgent = "Example/1.0" }

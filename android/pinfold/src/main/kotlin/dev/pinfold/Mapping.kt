@@ -27,6 +27,14 @@ private fun checkedLimit(bytes: Long?): ULong? {
     return bytes?.toULong()
 }
 
+private fun checkedRedirects(redirects: Int?): UInt? {
+    if (redirects != null && redirects < 0) {
+        val place = "max_redirects"
+        throw PinfoldException.InvalidRequest("request, $place: negative", place)
+    }
+    return redirects?.toUInt()
+}
+
 internal fun Request.toHead(timeout: Duration?): RequestHead {
     checkNotNegative("timeout", timeout)
     checkNotNegative("read_timeout", readTimeout)
@@ -40,6 +48,7 @@ internal fun Request.toHead(timeout: Duration?): RequestHead {
         timeoutMs = timeout?.toMillis(),
         readTimeoutMs = readTimeout?.toMillis(),
         maxResponseBytes = checkedLimit(maxResponseBytes),
+        maxRedirects = checkedRedirects(maxRedirects),
         body = content?.toKind() ?: BodyKind.Nothing,
     )
 }

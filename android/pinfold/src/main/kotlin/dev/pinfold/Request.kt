@@ -81,6 +81,9 @@ public class Request(
     /** The largest body of its answer, decoded, or none where the client's limit holds. */
     public val maxResponseBytes: Long?
 
+    /** How many redirects are followed, or none where the client's number holds. */
+    public val maxRedirects: Int?
+
     init {
         val builder = RequestBuilder().apply(configure)
         headers = builder.headers.toList()
@@ -88,6 +91,7 @@ public class Request(
         body = (builder.body as? RequestBody.Bytes)?.bytes
         onUpload = builder.onUpload
         maxResponseBytes = builder.maxResponseBytes
+        maxRedirects = builder.maxRedirects
         timeout = builder.timeout
         readTimeout = builder.readTimeout
     }
@@ -119,6 +123,12 @@ public class RequestBuilder internal constructor() {
      * no other limit.
      */
     public var maxResponseBytes: Long? = null
+
+    /**
+     * Overrides [ClientConfig.maxRedirects] for this call: up to 50. With 0 a redirect is a response
+     * like others.
+     */
+    public var maxRedirects: Int? = null
 
     /**
      * Sets a header, in the place of those of this name: visible ASCII characters, spaces and tabs.

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.assertThrows
 import java.net.URLEncoder
 import java.util.Base64
 
@@ -140,6 +141,19 @@ class RequestTest {
             listOf("Shop/1.2"),
             own.use { it.get(Testkit.url("/echo")).json().header("user-agent") },
         )
+    }
+
+    @Test
+    suspend fun `a request says how many of its redirects are followed`() {
+        Testkit.client().use { client ->
+            suspend fun status(max: Int) =
+                client.get(Testkit.url("/redirect?code=302&to=/")) { maxRedirects = max }.status
+            assertEquals(listOf(302, 200), listOf(status(0), status(1)))
+            for (wrong in listOf(-1, 51)) {
+                val error = assertThrows<PinfoldException.InvalidRequest> { status(wrong) }
+                assertEquals("max_redirects", error.place)
+            }
+        }
     }
 
     @Test
