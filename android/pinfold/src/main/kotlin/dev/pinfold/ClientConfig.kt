@@ -116,6 +116,9 @@ public class ClientConfig internal constructor() {
 
     internal fun trust() = systemTrust.takeIf { roots == Roots.System }
 
+    /** The platform, where its authorities are among those that end a path. */
+    internal fun platform() = (systemTrust as? SystemTrust)?.takeIf { roots !is Roots.Only }
+
     private fun millis(
         setting: String,
         timeout: Duration,

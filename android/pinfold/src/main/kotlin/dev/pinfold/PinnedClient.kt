@@ -5,6 +5,8 @@ import dev.pinfold.internal.DownloadTarget
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.suspendCancellableCoroutine
 import java.io.File
+import java.security.cert.CertificateFactory
+import java.security.cert.X509Certificate
 import kotlin.time.Clock
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
@@ -25,6 +27,7 @@ import kotlin.time.TimeSource
  */
 public class PinnedClient private constructor(
     private val timeout: Duration,
+    private val platform: SystemTrust?,
     make: () -> Client,
 ) : AutoCloseable {
     private val opening = Opening(::closed) { Native(translated(make)) }
@@ -70,12 +73,12 @@ public class PinnedClient private constructor(
     private constructor(
         config: ClientConfig,
         pins: PinSet,
-    ) : this(config.timeout, making(config, pins))
+    ) : this(config.timeout, config.platform(), making(config, pins))
 
     private constructor(
         config: ClientConfig,
         updater: PinSetUpdater,
-    ) : this(config.timeout, making(config, updater))
+    ) : this(config.timeout, config.platform(), making(config, updater))
 
     /**
      * Sends a request and waits for the whole response without blocking the caller's thread.
@@ -387,14 +390,53 @@ public class PinnedClient private constructor(
         checkChainSize(chain)
         val seconds = at.toSeconds()
         val client = opening.await().client
+        return open(client) { client.explain(host.wellFormed(), chain, seconds) }.toPublic()
+    }
+
+    /** [explain] on the calling thread: inside a handshake of another HTTP client. */
+    internal fun explainBlocking(
+        host: String,
+        chain: List<ByteArray>,
+    ): Explanation {
+        checkChainSize(chain)
+        val client = opening.open().client
+        val now = Clock.System.now().toSeconds()
+        return open(client) { client.explainBlocking(host.wellFormed(), chain, now) }.toPublic()
+    }
+
+    /** The names in a certificate (DER) for which an entry of the pin set holds. */
+    internal fun pinnedNames(certificate: ByteArray): List<String> {
+        val client = opening.open().client
+        return open(client) { withDirectBuffer(certificate) { client.pinnedNames(it) } }
+    }
+
+    /** How often another pin set has been put into force. */
+    internal fun pinsGeneration(): Long {
+        val client = opening.open().client
+        return open(client) { client.pinsGeneration() }.toLong()
+    }
+
+    /** The authorities that may end a path, as far as they are known. */
+    internal fun acceptedIssuers(): List<X509Certificate> {
+        val client = opening.open().client
+        val own = open(client) { client.authorities() }
+        val factory = CertificateFactory.getInstance("X.509")
+        val known = own.map { factory.generateCertificate(it.inputStream()) as X509Certificate }
+        return known + platform?.acceptedIssuers().orEmpty()
+    }
+
+    /** Runs [block] with what UniFFI throws as our own exceptions. */
+    private inline fun <T> open(
+        client: Client,
+        block: () -> T,
+    ): T =
         try {
-            return translated { client.explain(host.wellFormed(), chain, seconds) }.toPublic()
+            translated(block)
         } catch (e: IllegalStateException) {
             // UniFFI's for a client that is destroyed; cancellation is one as well.
             if (e is CancellationException || !client.uniffiIsDestroyed) throw e
             throw closed()
         }
-    }
 
     /**
      * Puts another pin set into force, at once and for good: idle connections are closed, and

@@ -30,12 +30,17 @@ internal class SystemTrust(
     private val extensions: String = "android.net.http.X509TrustManagerExtensions",
 ) : PlatformTrust {
     // Reads the trust store, which takes its time; a failure is tried again with the next question.
-    private val judge: Judge by lazy {
+    private val manager: X509TrustManager by lazy {
         val factory = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm())
         factory.init(keyStore)
-        val manager = factory.trustManagers.filterIsInstance<X509TrustManager>().first()
+        factory.trustManagers.filterIsInstance<X509TrustManager>().first()
+    }
+    private val judge: Judge by lazy {
         AndroidJudge.orNull(manager, extensions) ?: JvmJudge(manager)
     }
+
+    /** The authorities that the trust manager names: on Android all that Android has. */
+    fun acceptedIssuers(): List<X509Certificate> = manager.acceptedIssuers.toList()
 
     override fun verify(
         chain: List<ByteArray>,

@@ -5,12 +5,12 @@ package dev.pinfold
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withContext
 import java.io.File
 import java.io.InputStream
-import java.security.cert.CertificateException
+import java.net.URL
 import java.util.zip.GZIPOutputStream
+import javax.net.ssl.HttpsURLConnection
 import kotlin.time.Duration.Companion.seconds
 
 /** The samples of `docs/kotlin`: that they compile is enough. [ReadmeTest] looks for each here. */
@@ -195,12 +195,13 @@ class Guide(
         if (response.isSuccessful) show(response.text())
     }
 
-    fun check(
-        host: String,
-        chain: List<ByteArray>,
-    ) {
-        val told = runBlocking { client.explain(host, chain) }
-        if (!told.isAllowed) throw CertificateException(told.error)
+    fun open(
+        tls: PinnedTls,
+        url: URL,
+    ): HttpsURLConnection {
+        val connection = url.openConnection() as HttpsURLConnection
+        connection.sslSocketFactory = tls.socketFactory
+        return connection
     }
 
     suspend fun upload(folder: File) {
