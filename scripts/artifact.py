@@ -26,6 +26,15 @@ ARTIFACTS = {
     "pinfold-debug": (
         "debug", ["dev.pinfold:pinfold-android:aar"], [], ["dev/pinfold/debug"], 15_000,
     ),
+    "pinfold-okhttp": (
+        "okhttp", ["com.squareup.okhttp3:okhttp:jar", "dev.pinfold:pinfold-android:aar"], [],
+        ["dev/pinfold/okhttp"], 40_000,
+    ),
+    "pinfold-ktor": (
+        "ktor", ["dev.pinfold:pinfold-android:aar", "io.ktor:ktor-client-core:jar",
+                 "org.jetbrains.kotlin:kotlin-stdlib:jar"], [],
+        ["dev/pinfold/ktor"], 40_000,
+    ),
 }
 
 
