@@ -137,12 +137,7 @@ impl Engine {
 }
 
 impl BodyReader {
-    /// The same, unless it is a page that says what a server has against the client's certificate: the
-    /// first bytes of it are looked at. nginx answers with such pages and its own statuses (495, 496)
-    /// after a good handshake.
-    ///
-    /// # Errors
-    /// What the page says.
+    /// The same, or what it says, as nginx does after a good handshake, against the client's certificate.
     pub(super) fn about_client(self, status: u16) -> Result<Self, String> {
         let Self { mut reader, length } = self;
         let mut start = Vec::with_capacity(MAX_PAGE as usize);
