@@ -382,7 +382,8 @@ fn deadlines_and_cancellations_hold_in_every_phase_of_every_handshake() {
         assert_eq!(error, Error::Cancelled, "{scheme} {hello:?}");
         assert!(begun.elapsed() < PATIENCE / 2);
         cancelling.join().expect("no panic");
-        drop(TcpStream::connect(address).expect("loopback"));
+        // One that was cancelled before it said anything has ended it already.
+        drop(TcpStream::connect(address));
         serving.join().expect("no panic");
     }
 }
