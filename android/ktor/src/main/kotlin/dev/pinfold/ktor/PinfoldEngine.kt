@@ -120,8 +120,8 @@ internal class PinfoldEngine(
 
         fun IOException.asKtorFails(data: HttpRequestData): IOException =
             when ((this as? PinfoldException.Timeout)?.phase) {
-                Phase.CONNECT -> ConnectTimeoutException(data, this)
-                Phase.READ -> SocketTimeoutException(data, this)
+                Phase.CONNECT, Phase.LOOKUP, Phase.TLS -> ConnectTimeoutException(data, this)
+                Phase.FIRST_BYTE, Phase.READ -> SocketTimeoutException(data, this)
                 else -> this
             }
     }

@@ -38,10 +38,10 @@ private fun <T : IOException> PinfoldException.because(exception: T): T {
 
 private fun PinfoldException.timeout(phase: Phase) =
     when (phase) {
-        Phase.CONNECT, Phase.READ, Phase.TRUST -> SocketTimeoutException(message)
-
         // As its call timeout.
-        Phase.TOTAL -> InterruptedIOException("timeout")
+        Phase.QUEUE, Phase.TOTAL -> InterruptedIOException("timeout")
+
+        else -> SocketTimeoutException(message)
     }
 
 /** As its `CertificatePinner` and its host name verifier, or as its trust manager. */
