@@ -414,9 +414,10 @@ class KtorContract(
             val call =
                 async(Dispatchers.IO) {
                     client.prepareGet(url()).execute { response ->
-                        response.bodyAsChannel().readByte()
+                        val channel = response.bodyAsChannel()
+                        channel.readByte()
                         begun.complete(Unit)
-                        response.bodyAsBytes()
+                        while (true) channel.readByte()
                     }
                 }
             begun.await()
