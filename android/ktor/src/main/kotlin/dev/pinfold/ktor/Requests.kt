@@ -42,7 +42,8 @@ internal fun HttpRequestData.toPinfold(context: CoroutineContext): Request {
 }
 
 private fun HttpMethod.toPinfold(): Method =
-    Method.entries.find { it.name == value } ?: throw IOException("Pinfold sends no $value requests")
+    Method.entries.find { it.name == value }
+        ?: throw IOException("Pinfold sends no $value requests")
 
 private fun RequestBuilder.addBody(
     content: OutgoingContent,
