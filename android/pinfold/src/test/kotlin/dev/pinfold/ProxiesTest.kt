@@ -163,7 +163,7 @@ class ProxiesTest {
             }
             Testkit.client { proxies = Proxies.None }.use { it.get(Testkit.url("/")) }
             // What cannot be read is no way.
-            JavaSelector.setDefault(Fixed(listOf(JavaProxy(JavaProxy.Type.HTTP, Odd()))))
+            JavaSelector.setDefault(Throwing())
             Testkit.client().use { client ->
                 assertThrows<PinfoldException.ProxyFailed> { client.get(Testkit.url("/")) }
             }
@@ -183,7 +183,15 @@ class ProxiesTest {
         assertFalse(wrong.message.contains("secret"))
     }
 
-    private class Odd : SocketAddress()
+    private class Throwing : JavaSelector() {
+        override fun select(uri: URI): List<JavaProxy> = throw IllegalStateException("no PAC")
+
+        override fun connectFailed(
+            uri: URI,
+            address: SocketAddress,
+            error: IOException,
+        ) = Unit
+    }
 
     private class Fixed(
         private val proxies: List<JavaProxy>,
