@@ -228,7 +228,8 @@ impl Dialer {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
         let end = dial.context.limits().lookup.and_then(|it| Instant::now().checked_add(it));
-        let patience = end.map_or(dial.patience(), |end| dial.patience().at_most(end));
+        let patience = dial.patience();
+        let patience = end.map_or(patience, |end| patience.at_most(end));
         let found = self.lookups.find(host, patience)?;
         Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
     }
