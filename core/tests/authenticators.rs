@@ -3,7 +3,7 @@
 mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier, Mutex, OnceLock};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -20,18 +20,30 @@ struct Counts<F> {
     answer: F,
 }
 
-impl<F: Fn(usize, Option<&Refused>) -> Answer + Send + Sync> Authenticator for Counts<F> {
-    fn authorize(&self, refused: Option<&Refused>) -> Answer {
+impl<F> Authenticator for Counts<F>
+where
+    F: Fn(usize, Option<&Refused>, &Client) -> Answer + Send + Sync,
+{
+    fn authorize(&self, refused: Option<&Refused>, client: &Client) -> Answer {
         let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        (self.answer)(number, refused)
+        (self.answer)(number, refused, client)
     }
 }
 
-fn counts<F>(answer: F) -> Arc<Counts<F>>
+fn asks<F>(answer: F) -> Arc<Counts<F>>
+where
+    F: Fn(usize, Option<&Refused>, &Client) -> Answer + Send + Sync + 'static,
+{
+    Arc::new(Counts { asked: AtomicUsize::new(0), answer })
+}
+
+type Hook = dyn Fn(usize, Option<&Refused>, &Client) -> Answer + Send + Sync;
+
+fn counts<F>(answer: F) -> Arc<Counts<Box<Hook>>>
 where
     F: Fn(usize, Option<&Refused>) -> Answer + Send + Sync + 'static,
 {
-    Arc::new(Counts { asked: AtomicUsize::new(0), answer })
+    asks(Box::new(move |number, refused: Option<&Refused>, _: &Client| answer(number, refused)))
 }
 
 fn bearer(number: usize) -> Answer {
@@ -51,6 +63,11 @@ fn authorization(response: &Response) -> String {
     let headers = echo["headers"].as_array().expect("headers").iter();
     let mut named = headers.filter(|it| it[0] == "authorization");
     named.next().map(|it| it[1].as_str().expect("text").to_owned()).unwrap_or_default()
+}
+
+fn connection(response: &Response) -> u64 {
+    let echo: serde_json::Value = response.json().expect("JSON");
+    echo["connection"].as_u64().expect("a number")
 }
 
 #[test]
@@ -200,25 +217,31 @@ fn one_that_hangs_holds_nobody_beyond_deadline_and_cancellation() {
 #[test]
 fn it_may_ask_with_the_client_itself_however_many_calls_wait() {
     let kit = kit();
-    let client = Arc::new(OnceLock::<Client>::new());
-    let hook = counts({
-        let client = client.clone();
-        move |number, _| {
-            let client = client.get().ok_or("too early")?;
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let hook = || {
+        let kept = kept.clone();
+        asks(move |number, _: Option<&Refused>, client: &Client| {
+            kept.lock().expect("no panic").push(client.clone());
             let answer = client.get("echo").map_err(|e| e.code().to_owned())?;
             // Not with the token that it is asked for.
             assert_eq!(authorization(&answer), "");
             bearer(number)
-        }
-    });
+        })
+    };
     // One place: whoever waits for a token must not hold it.
-    let made = setup(&kit, hook).max_requests(1).build().expect("good settings");
-    let client = client.get_or_init(|| made);
-    thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| assert_eq!(client.get("guarded/2").expect("answered").status(), 200));
-        }
-    });
+    let client = setup(&kit, hook()).max_requests(1).build().expect("good settings");
+    let session = client.session().authenticator(hook()).build().expect("a session");
+    for who in [&client, &session] {
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| assert_eq!(who.get("guarded/2").expect("answered").status(), 200));
+            }
+        });
+    }
+    // What it was given is of the session, and ends nothing when it goes.
+    let before = connection(&session.get("echo").expect("pinned"));
+    kept.lock().expect("no panic").clear();
+    assert_eq!(connection(&session.get("echo").expect("pinned")), before);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Tokens: one question to the app for all calls that need one, and each call once more after a refusal.
 
-use std::cell::Cell;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use ureq::http::HeaderValue;
 
+use super::Client;
 use super::defaults::Defaults;
 use super::request::Request;
 use crate::cancel::Wake;
@@ -23,11 +23,6 @@ const MAX_HANGING: usize = 4;
 /// Nobody's token is longer, and it has to fit into a request.
 const MAX_TOKEN: usize = 8 * 1024;
 
-thread_local! {
-    /// Whether this thread is in the app's authenticator.
-    static ASKING: Cell<bool> = const { Cell::new(false) };
-}
-
 /// Gives the value of the `Authorization` header, such as `Bearer …`, to requests to the server of
 /// [`super::ClientBuilder::base_url`] that have none themselves.
 pub trait Authenticator: Send + Sync {
@@ -35,14 +30,18 @@ pub trait Authenticator: Send + Sync {
     /// then `refused` is what the server did not take, and none says that the 401 is the answer. However
     /// many calls meet a 401 at the same time, it is asked once, and each call is sent once more.
     ///
-    /// Called on a thread of its own, without a lock: it may block, and send requests with this client,
-    /// which go without a token on this thread. Calls that wait for it end with their own deadline or
-    /// cancellation, and it goes on.
+    /// Called on a thread of its own, without a lock: it may block. What it asks for itself goes by `client`,
+    /// which is the client or session that needs the token, but sends none: other calls of that one would
+    /// wait for it. Calls that wait for it end with their own deadline or cancellation, and it goes on.
     ///
     /// # Errors
     /// For whatever reason: the calls that wait for it fail with [`Error::IoFailed`], and the next one
     /// asks again. The text must hold no secret.
-    fn authorize(&self, refused: Option<&Refused>) -> Result<Option<String>, String>;
+    fn authorize(
+        &self,
+        refused: Option<&Refused>,
+        client: &Client,
+    ) -> Result<Option<String>, String>;
 }
 
 /// What a server did not take.
@@ -101,10 +100,9 @@ impl Auth {
         }
     }
 
-    /// Whether `request` gets a token: one of its own counts, and what the authenticator asks for itself
-    /// cannot wait for it.
+    /// Whether `request` gets a token: one of its own counts.
     pub(super) fn is_for(&self, request: &Request, defaults: &Defaults) -> bool {
-        defaults.may_tell(request) && !request.headers.has("authorization") && !ASKING.get()
+        defaults.may_tell(request) && !request.headers.has("authorization")
     }
 
     /// What is to be sent, where that is known.
@@ -112,9 +110,10 @@ impl Auth {
         lock(&self.state).said.clone()
     }
 
-    /// What is to be sent.
+    /// What `client` is to send.
     pub(super) fn token(
         &self,
+        client: &Client,
         patience: &Patience<'_>,
         host: &str,
     ) -> Result<Option<Token>, Error> {
@@ -122,16 +121,17 @@ impl Auth {
             let mut state = lock(&self.state);
             match &state.said {
                 Some(said) => return Ok(Some(said.clone())),
-                None => self.flight(&mut state, None)?,
+                None => self.flight(&mut state, client, None)?,
             }
         };
         wait(&flight, patience, host)
     }
 
-    /// What is to be sent in the place of `used`, which was refused with `challenges`; none where there
+    /// What `client` is to send in the place of `used`, which was refused with `challenges`; none where there
     /// is nothing else.
     pub(super) fn renew(
         &self,
+        client: &Client,
         used: &Token,
         challenges: Vec<String>,
         patience: &Patience<'_>,
@@ -145,7 +145,7 @@ impl Auth {
                 _ => {
                     let text = String::from_utf8_lossy(used.value.as_bytes()).into_owned();
                     let refused = Refused { authorization: text, challenges };
-                    self.flight(&mut state, Some(refused))?
+                    self.flight(&mut state, client, Some(refused))?
                 }
             }
         };
@@ -155,7 +155,12 @@ impl Auth {
     }
 
     /// The question that is under way, or a new one.
-    fn flight(&self, state: &mut State, refused: Option<Refused>) -> Result<Arc<Flight>, Error> {
+    fn flight(
+        &self,
+        state: &mut State,
+        client: &Client,
+        refused: Option<Refused>,
+    ) -> Result<Arc<Flight>, Error> {
         if let Some(flight) = &state.flight {
             if flight.begun.elapsed() < HANGS_AFTER {
                 return Ok(flight.clone());
@@ -167,9 +172,10 @@ impl Auth {
         }
         let flight = Arc::new(Flight { begun: Instant::now(), landing: Mutex::default() });
         let (hook, shared, landing) = (self.hook.clone(), self.state.clone(), flight.clone());
+        let client = client.without_tokens();
         let ask = move || {
-            ASKING.set(true);
-            let said = catch_unwind(AssertUnwindSafe(|| hook.authorize(refused.as_ref())));
+            let asked = || hook.authorize(refused.as_ref(), &client);
+            let said = catch_unwind(AssertUnwindSafe(asked));
             let said = said.unwrap_or_else(|_| Err("it panicked".into()));
             land(&shared, &landing, said);
         };

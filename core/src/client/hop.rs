@@ -147,7 +147,7 @@ impl Client {
         if let (None, Some(auth)) = (&token, auth) {
             // Whoever gives it may need a place for that.
             drop(place.take());
-            token = auth.token(&patience, hop.host())?;
+            token = auth.token(self, &patience, hop.host())?;
         }
         let (mut retried, mut renewed) = (0, false);
         loop {
@@ -164,7 +164,7 @@ impl Client {
                 renewed = true;
                 drop(permit);
                 let challenges = response.values("www-authenticate").map(str::to_owned).collect();
-                if let Some(next) = auth.renew(used, challenges, &patience, hop.host())? {
+                if let Some(next) = auth.renew(self, used, challenges, &patience, hop.host())? {
                     hop.events.tell(|| Event::TokenRenewed { host: hop.host().to_owned() });
                     token = Some(next);
                     result?.into_body().drain();

@@ -72,7 +72,7 @@ use calls::{Calls, Listed};
 use dispatcher::{Dispatcher, Permit};
 use hop::Hop;
 use retry::Budget;
-use session::{Own, Sessions};
+use session::{Life, Own, Sessions};
 
 /// Sends requests over connections whose certificate the pin set allows.
 ///
@@ -87,6 +87,8 @@ struct Inner {
     id: SessionId,
     own: Own,
     calls: Arc<Calls>,
+    /// Of a session that was made.
+    life: Option<Arc<Life>>,
 }
 
 /// What all sessions of a client have in common.
@@ -141,8 +143,8 @@ impl Client {
         if let Some(source) = &shared.settings.source {
             source.attach(WeakClient::new(&shared));
         }
-        let (id, calls) = Default::default();
-        Ok(Self(Arc::new(Inner { shared, id, own, calls })))
+        let (id, calls, life) = Default::default();
+        Ok(Self(Arc::new(Inner { shared, id, own, calls, life })))
     }
 
     /// Sends a GET request.
@@ -448,15 +450,7 @@ impl Client {
 
 impl Inner {
     fn is_session(&self) -> bool {
-        self.id != SessionId::default()
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if self.is_session() {
-            self.shared.connections.end_session(self.id);
-        }
+        self.life.is_some()
     }
 }
 

@@ -8,7 +8,7 @@ use super::authenticator::{Auth, Authenticator};
 use super::calls::Calls;
 use super::cookies::CookieJar;
 use super::defaults::{Defaults, Raw};
-use super::{Client, Inner};
+use super::{Client, Inner, Shared};
 use crate::error::Error;
 use crate::net::SessionId;
 
@@ -27,6 +27,12 @@ pub struct SessionBuilder {
     cookies: Option<CookieJar>,
     headers: Vec<Raw>,
     authenticator: Option<Arc<dyn Authenticator>>,
+}
+
+/// Ends a session that nobody has any more.
+pub(super) struct Life {
+    shared: Arc<Shared>,
+    id: SessionId,
 }
 
 /// The sessions of a client, for closing it.
@@ -81,7 +87,24 @@ impl SessionBuilder {
         let own = Own { defaults, cookies, auth: auth.map(Arc::new) };
         let shared = client.0.shared.clone();
         let (id, calls) = shared.sessions.begin();
-        Ok(Client(Arc::new(Inner { shared, id, own, calls })))
+        let life = Some(Arc::new(Life { shared: shared.clone(), id }));
+        Ok(Client(Arc::new(Inner { shared, id, own, calls, life })))
+    }
+}
+
+impl Client {
+    /// The same session with nobody who gives tokens: for whoever gives them.
+    pub(super) fn without_tokens(&self) -> Self {
+        let Inner { shared, id, own, calls, life } = &*self.0;
+        let own = Own { auth: None, ..own.clone() };
+        let (shared, calls, life) = (shared.clone(), calls.clone(), life.clone());
+        Self(Arc::new(Inner { shared, id: *id, own, calls, life }))
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.shared.connections.end_session(self.id);
     }
 }
 
