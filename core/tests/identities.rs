@@ -109,6 +109,23 @@ fn host_entry(kit: &Testkit) -> pinfold_core::pin::HostSpec {
 }
 
 #[test]
+fn no_session_shows_the_certificate_of_another() {
+    let kit = kit();
+    let client = client_as(&kit, "client_auth", "client");
+    client.get(&url("/")).expect("known");
+    let (alice, bob) = (client.session().build(), client.session().build());
+    let (alice, bob) = (alice.expect("a session"), bob.expect("a session"));
+    alice.set_identity(HOST, Some(identity(&kit, "client_renewed"))).expect("open");
+    alice.get(&url("/")).expect("known");
+    let error = bob.get(&url("/")).expect_err("nobody");
+    assert_eq!(error.code(), "client_certificate_refused", "{error}");
+    alice.set_identity(HOST, None).expect("open");
+    client.get(&url("/")).expect("known still");
+    let error = alice.get(&url("/")).expect_err("nobody any more");
+    assert_eq!(error.code(), "client_certificate_refused", "{error}");
+}
+
+#[test]
 fn a_renewed_identity_is_used_from_the_next_request_on_and_shares_nothing_with_the_last() {
     let kit = kit();
     let server = kit.server("client_auth");

@@ -277,8 +277,9 @@ impl Client {
     }
 
     /// A session of this client: another one for whoever uses it, with the same pins, settings and limits,
-    /// but with connections, TLS sessions and cookies of its own, of which nobody else gets any. For an app
-    /// with several accounts, and for automation. A session costs about a kilobyte.
+    /// but with connections, TLS sessions, cookies, tokens and identities ([`Self::set_identity`]) of its
+    /// own, of which nobody else gets any. For an app with several accounts, and for automation. A session
+    /// costs about a kilobyte.
     ///
     /// Closing a session ends its own calls and closes its connections; closing the client does that for
     /// all. Pins that are replaced through one are replaced for all.
