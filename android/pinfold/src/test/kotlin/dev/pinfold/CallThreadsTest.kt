@@ -49,8 +49,12 @@ class CallThreadsTest {
         coroutineScope {
             Testkit.client().use { client ->
                 var reserved = 0
-                while (CallThreads.tryReserve()) reserved++
                 try {
+                    // All, as soon as the calls of earlier tests have let go of theirs.
+                    repeat(CallThreads.MAX) {
+                        assertTrue(CallThreads.reserve(1.minutes))
+                        reserved++
+                    }
                     val error =
                         assertThrows<PinfoldException.Timeout> {
                             client.get(Testkit.url("/")) { timeout = 50.milliseconds }
@@ -67,7 +71,7 @@ class CallThreadsTest {
                     repeat(reserved) { CallThreads.release() }
                 }
                 // Neither the one that gave up nor the one that was cancelled has kept a thread.
-                repeat(CallThreads.MAX) { assertTrue(CallThreads.tryReserve()) }
+                repeat(CallThreads.MAX) { assertTrue(CallThreads.reserve(1.minutes)) }
                 assertFalse(CallThreads.tryReserve())
                 repeat(CallThreads.MAX) { CallThreads.release() }
             }
