@@ -44,7 +44,9 @@ extension PinSetUpdater.Configuration {
             throw .invalidConfig(place: "directory", message: message)
         }
         let path = directory?.path
-        let sizes = [embedded.count, roots.size, connectTo.size, proxies.size, path?.utf8.count ?? 0]
+        let sizes = [
+            embedded.count, roots.size, connectTo.size, proxies.size, path?.utf8.count ?? 0,
+        ]
         guard Crossing.allows(sizes.reduce(0, +)) else {
             let message = "pin set, embedded: too large together with the settings"
             throw .invalidPinSet(place: "embedded", message: message)

@@ -89,7 +89,9 @@ import Testing
                     let apple = [
                         "os(iOS)", "(simulator)", "(Darwin)", "BackgroundTasks", "(Network)",
                     ]
-                    let isApple = (apple + ["(os)", "(Security)", "(CFNetwork)"]).contains { line.contains($0) }
+                    let isApple = (apple + ["(os)", "(Security)", "(CFNetwork)"]).contains {
+                        line.contains($0)
+                    }
                     branches.append(isApple)
                 } else if line.hasPrefix("#else") {
                     _ = branches.popLast()

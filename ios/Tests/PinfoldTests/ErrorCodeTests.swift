@@ -9,7 +9,8 @@ struct ErrorCodeTests {
             Failure(
                 code: code, message: "what happened", host: "host", place: "place", rule: "rule",
                 presentedPin: "sha256/presented", expectedPins: ["sha256/expected"],
-                subject: "subject", issuer: "issuer", pinSetVersion: 1, proxy: "proxy", proxyStatus: 403,
+                subject: "subject", issuer: "issuer", pinSetVersion: 1, proxy: "proxy",
+                proxyStatus: 403,
                 interception: interception))
     }
 

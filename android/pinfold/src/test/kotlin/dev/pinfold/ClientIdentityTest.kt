@@ -75,7 +75,8 @@ class ClientIdentityTest {
 
     @Test
     suspend fun `what a signer throws ends the call, errors too`() {
-        val failures = listOf(IllegalStateException("of secrets"), NoClassDefFoundError("of secrets"))
+        val failures =
+            listOf(IllegalStateException("of secrets"), NoClassDefFoundError("of secrets"))
         for (failure in failures) {
             val signer =
                 object : ClientSigner {
