@@ -27,7 +27,8 @@ class Pom:
         self.url = parent.findtext("url")
         self.license = parent.findtext("licenses/license/name")
         self.dependencies = [self.dependency(item) for item in project.find("dependencies")
-                             if item.findtext("scope", "compile") == "compile"]
+                             if item.findtext("scope", "compile") == "compile"
+                             and item.findtext("optional") != "true"]
 
     def dependency(self, item):
         """Group, artifact, version and type."""

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pinfold_core::Error;
-use pinfold_core::client::ClientBuilder;
+use pinfold_core::client::{ClientBuilder, Retries};
 
 use crate::call::Call;
+use crate::events::{CallListener, Listener};
 use crate::explain::Explanation;
 use crate::failure::PinfoldFailure;
 use crate::hot;
@@ -18,11 +19,12 @@ use crate::proxies::Proxies;
 use crate::request::{
     DownloadTarget, Opened, RequestHead, Response, download, guarded, opened, parts, request,
 };
+use crate::session::{NameResolver, Names, SessionSettings, session};
 use crate::trust::PlatformTrust;
 use crate::updates::PinSetUpdater;
 
 /// What a client can be told; times in milliseconds.
-#[derive(Clone, Debug, uniffi::Record)]
+#[derive(Clone, uniffi::Record)]
 pub struct ClientSettings {
     /// Whether hosts without a policy are refused.
     pub deny_unpinned: bool,
@@ -36,6 +38,16 @@ pub struct ClientSettings {
     pub read_timeout_ms: u64,
     /// For a whole call.
     pub timeout_ms: u64,
+    /// For the wait for a request's turn; 0 for none, as for the next three.
+    pub queue_timeout_ms: u64,
+    /// For the lookup of a name.
+    pub lookup_timeout_ms: u64,
+    /// For a TLS handshake.
+    pub tls_timeout_ms: u64,
+    /// For the first byte of an answer.
+    pub first_byte_timeout_ms: u64,
+    /// How often a request is sent again.
+    pub retries: u32,
     /// The largest body accepted, after gzip.
     pub max_response_bytes: u64,
     /// How many redirects are followed.
@@ -48,6 +60,14 @@ pub struct ClientSettings {
     pub max_requests_per_host: u32,
     /// The `User-Agent` header, where it is not the default.
     pub user_agent: Option<String>,
+    /// What relative URLs begin with.
+    pub base_url: Option<String>,
+    /// What belongs to the client alone, and not to its sessions.
+    pub own: SessionSettings,
+    /// Who is told what happens to calls.
+    pub listener: Option<Arc<dyn CallListener>>,
+    /// Who finds addresses, where not the system.
+    pub resolver: Option<Arc<dyn NameResolver>>,
     /// Addresses to use instead of looking names up.
     pub connect_to: Vec<ConnectTo>,
     /// Where proxies come from.
@@ -83,6 +103,18 @@ impl Client {
     ) -> Result<Arc<Self>, PinfoldFailure> {
         let client = build(pinfold_core::Client::builder_with(&updater.0), settings, trust)?;
         Ok(Self::registered(client))
+    }
+
+    /// A session of this client.
+    pub fn session(&self, settings: SessionSettings) -> Result<Arc<Self>, PinfoldFailure> {
+        Ok(Self::registered(session(&self.client, &settings)?))
+    }
+
+    /// Connects to the server of a URL, on a thread of ours.
+    pub async fn preconnect(&self, url: String, call: Arc<Call>) -> Result<(), PinfoldFailure> {
+        let client = self.client.clone();
+        let work = move || guarded(|| client.preconnect(&url, &call.cancel));
+        Ok(blocking::unblock(work).await?)
     }
 
     /// Names the client to the hot path; never used for another one.
@@ -162,7 +194,7 @@ impl Client {
         body: Vec<u8>,
         call: Arc<Call>,
     ) -> Result<Response, PinfoldFailure> {
-        let request = request(head, body, Some(&call.transfer))?;
+        let request = request(&self.client, head, body, Some(&call.transfer))?;
         let turn = self.client.turn(request, &call.cancel).await?;
         let work = move || guarded(|| turn.send().map(parts));
         let (head, body) = blocking::unblock(work).await?;
@@ -176,7 +208,7 @@ impl Client {
         body: Vec<u8>,
         call: Arc<Call>,
     ) -> Result<Opened, PinfoldFailure> {
-        let request = request(head, body, Some(&call.transfer))?;
+        let request = request(&self.client, head, body, Some(&call.transfer))?;
         let turn = self.client.turn(request, &call.cancel).await?;
         let work =
             move || guarded(|| turn.stream().map(|response| opened(response, &call.transfer)));
@@ -192,7 +224,7 @@ impl Client {
     ) -> Result<Response, PinfoldFailure> {
         let client = self.client.clone();
         let work = move || {
-            let request = request(head, Vec::new(), None)?;
+            let request = request(&client, head, Vec::new(), None)?;
             guarded(|| download(&client, request, target, &call.transfer, &call.cancel))
         };
         let (head, body) = blocking::unblock(work).await?;
@@ -204,6 +236,12 @@ impl Client {
     fn registered(client: pinfold_core::Client) -> Arc<Self> {
         let id = hot::register(client.clone());
         Arc::new(Self { client, id })
+    }
+}
+
+impl std::fmt::Debug for ClientSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientSettings").finish_non_exhaustive()
     }
 }
 
@@ -225,6 +263,11 @@ fn build(
         .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
         .read_timeout(Duration::from_millis(settings.read_timeout_ms))
         .timeout(Duration::from_millis(settings.timeout_ms))
+        .queue_timeout(Duration::from_millis(settings.queue_timeout_ms))
+        .lookup_timeout(Duration::from_millis(settings.lookup_timeout_ms))
+        .tls_timeout(Duration::from_millis(settings.tls_timeout_ms))
+        .first_byte_timeout(Duration::from_millis(settings.first_byte_timeout_ms))
+        .retries(Retries::new(settings.retries))
         .max_idle_connections(settings.max_idle_connections as usize)
         .max_requests(settings.max_requests as usize)
         .max_requests_per_host(settings.max_requests_per_host as usize)
@@ -233,6 +276,27 @@ fn build(
         .proxies(settings.proxies.into_core()?);
     if let Some(user_agent) = settings.user_agent {
         builder = builder.user_agent(user_agent);
+    }
+    if let Some(url) = settings.base_url {
+        builder = builder.base_url(url);
+    }
+    if let Some(jar) = settings.own.cookies() {
+        builder = builder.cookies(jar);
+    }
+    if let Some(authenticator) = settings.own.authenticator() {
+        builder = builder.authenticator(authenticator);
+    }
+    if let Some(listener) = settings.listener {
+        builder = builder.listener(Arc::new(Listener(listener)));
+    }
+    if let Some(resolver) = settings.resolver {
+        builder = builder.resolver(Arc::new(Names(resolver)));
+    }
+    for header in &settings.own.default_headers {
+        builder = match header.sensitive {
+            true => builder.sensitive_default_header(&header.name, &header.value),
+            false => builder.default_header(&header.name, &header.value),
+        };
     }
     for (host, port, address) in ConnectTo::parse_all(&settings.connect_to)? {
         builder = builder.connect_to(host, port, address);

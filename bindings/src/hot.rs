@@ -350,7 +350,7 @@ impl Kept {
 /// A whole exchange: the reply as UniFFI writes it, and its body.
 fn exchange(client: u64, call: u64, input: &[u8]) -> Result<Answer, Error> {
     let (client, cancel) = found(client, call)?;
-    let request = read_request(input, call)?;
+    let request = read_request(&client, input, call)?;
     client.send_cancellable(&request, &cancel).map(|response| responded(parts(response)))
 }
 
@@ -358,7 +358,7 @@ fn exchange(client: u64, call: u64, input: &[u8]) -> Result<Answer, Error> {
 fn open(client: u64, call: u64, input: &[u8]) -> Result<Answer, Error> {
     let (client, cancel) = found(client, call)?;
     let transfer = make_transfer(call).ok_or_else(ended)?;
-    let request = read_request(input, call)?;
+    let request = read_request(&client, input, call)?;
     let opened = opened(client.stream(&request, &cancel)?, &transfer);
     let mut reply = Vec::with_capacity(1_024);
     <Reply as Lower<UniFfiTag>>::write(Reply::Opened { opened }, &mut reply);
@@ -369,7 +369,7 @@ fn fetch(client: u64, call: u64, mut input: &[u8]) -> Result<Answer, Error> {
     let (client, cancel) = found(client, call)?;
     let transfer = make_transfer(call).ok_or_else(ended)?;
     let target = decoded::<DownloadTarget>(&mut input)?;
-    let request = read_request(input, call)?;
+    let request = read_request(&client, input, call)?;
     download(&client, request, target, &transfer, &cancel).map(responded)
 }
 
@@ -406,13 +406,13 @@ fn make_transfer(call: u64) -> Option<Arc<Transfer>> {
     Some(entry.transfer.get_or_insert_default().clone())
 }
 
-fn read_request(mut input: &[u8], call: u64) -> Result<Request, Error> {
+fn read_request(client: &Client, mut input: &[u8], call: u64) -> Result<Request, Error> {
     if !claims_fit(input) {
         let reason = "a request that claims more headers than it has".into();
         return Err(Error::Internal { reason });
     }
     let head = decoded::<RequestHead>(&mut input)?;
-    request(head, input.to_vec(), transfer(call).as_ref())
+    request(client, head, input.to_vec(), transfer(call).as_ref())
 }
 
 fn decoded<T: Lift<UniFfiTag>>(input: &mut &[u8]) -> Result<T, Error> {

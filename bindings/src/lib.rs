@@ -9,6 +9,7 @@
 
 mod call;
 mod client;
+mod events;
 mod explain;
 mod failure;
 pub mod hot;
@@ -18,12 +19,14 @@ mod network;
 mod pins;
 mod proxies;
 mod request;
+mod session;
 mod transfer;
 mod trust;
 mod updates;
 
 pub use call::Call;
 pub use client::{Client, ClientSettings};
+pub use events::{CallEvent, CallListener};
 pub use explain::{
     Explanation, Matched, PathCertificate, PathFate, PolicyChoice, PolicyPin, TriedPath, Verdict,
 };
@@ -37,6 +40,9 @@ pub use proxies::{
 };
 pub use request::{
     DownloadTarget, Header, Opened, Pinning, RequestHead, Response, ResponseHead, body_text,
+};
+pub use session::{
+    Cookie, CookieJar, HookFailure, NameResolver, RefusedToken, SessionSettings, TokenSource,
 };
 pub use transfer::{BodyKind, FormPart, PartContent, TransferProgress};
 pub use trust::{PlatformTrust, TrustFailure, TrustedPath};

@@ -26,9 +26,9 @@ pub struct Header {
 /// A request without its body.
 #[derive(Clone, Debug, uniffi::Record)]
 pub struct RequestHead {
-    /// The method, in capitals.
+    /// The method.
     pub method: String,
-    /// The absolute URL.
+    /// The URL, absolute or relative to the client's base.
     pub url: String,
     /// The headers.
     pub headers: Vec<Header>,
@@ -187,13 +187,14 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, E
         .unwrap_or_else(|_| Err(Error::Internal { reason: "a panic".into() }))
 }
 
-/// A request as it has crossed, with the body of its call where that has one.
+/// A request of `client` as it has crossed, with the body of its call where that has one.
 pub(crate) fn request(
+    client: &pinfold_core::Client,
     head: RequestHead,
     body: Vec<u8>,
     transfer: Option<&Arc<Transfer>>,
 ) -> Result<Request, Error> {
-    let mut request = Request::new(head.method.parse::<Method>()?, &head.url)?;
+    let mut request = client.request(head.method.parse::<Method>()?, &head.url)?;
     for header in &head.headers {
         request = if header.sensitive {
             request.add_sensitive_header(&header.name, &header.value)?

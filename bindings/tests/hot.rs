@@ -12,7 +12,7 @@ use pinfold::hot::{
 };
 use pinfold::{
     BodyKind, Client, ClientSettings, ConnectTo, DownloadTarget, Failure, FormPart, Opened,
-    PartContent, PinSet, Proxies, RequestHead, ResponseHead, Roots,
+    PartContent, PinSet, Proxies, RequestHead, ResponseHead, Roots, SessionSettings,
 };
 use pinfold_testkit::Testkit;
 use uniffi::{Lift, Lower};
@@ -41,6 +41,15 @@ fn client(kit: &Testkit) -> Arc<Client> {
         max_redirects: 10,
         user_agent: None,
         proxies: Proxies::None,
+        base_url: None,
+        own: SessionSettings { default_headers: Vec::new(), cookies: None, tokens: None },
+        listener: None,
+        resolver: None,
+        queue_timeout_ms: 0,
+        lookup_timeout_ms: 0,
+        tls_timeout_ms: 0,
+        first_byte_timeout_ms: 0,
+        retries: 0,
         connect_to: vec![ConnectTo {
             host: "api.example.test".into(),
             port: 443,

@@ -78,6 +78,42 @@ extension PinnedClient {
         public var maxRequestsPerHost = 128
         /// The `User-Agent` header, at most 256 characters; `pinfold/VERSION` by default.
         public var userAgent: String?
+        /// What relative URLs begin with (RFC 3986 §5), as in `client.get("v1/me")`: an absolute URL whose
+        /// path ends with a slash, without a query. None by default, and every URL is absolute.
+        public var baseURL: String?
+        /// The headers of every request that has none of their names itself. Sensitive ones,
+        /// `Authorization` and `Cookie` among them, go to the server of ``baseURL`` and to nobody else.
+        public var defaultHeaders: [Header] = []
+        /// Where the client's own cookies are kept; by default none are, and those that come are headers
+        /// like others. Its sessions have jars of their own.
+        public var cookies: CookieJar?
+        /// Who gives the tokens of requests to the server of ``baseURL``; nobody by default.
+        public var authenticator: Authenticator?
+        /// Who is told what happens to each call; nobody by default.
+        public var listener: CallListener?
+        /// Who finds the addresses of hosts, in the place of the system; ``connectTo`` counts before.
+        public var resolver: Resolver?
+        /// For the wait for its turn, of each request, in seconds: up to 24 hours, 0 for none, none by
+        /// default.
+        public var queueTimeout: TimeInterval = 0
+        /// For the lookup of a name, within ``connectTimeout``, in seconds: up to 24 hours, 0 for none,
+        /// none by default.
+        public var lookupTimeout: TimeInterval = 0
+        /// For the TLS handshake with one address, the judgement of the certificate included, within
+        /// ``connectTimeout``, in seconds: up to 24 hours, 0 for none, none by default.
+        public var tlsTimeout: TimeInterval = 0
+        /// For the first byte of an answer once the request is sent, in the place of ``readTimeout``, which
+        /// holds for those that follow, in seconds: up to 24 hours, 0 for none, none by default.
+        public var firstByteTimeout: TimeInterval = 0
+        /// How often a request is sent again that failed for a moment, or that a server could not answer
+        /// for now (408, 429, 502, 503 and 504): up to 20, never by default.
+        ///
+        /// A request of which nothing was sent is whatever its method is; others only where their method is
+        /// idempotent, such as GET, PUT and DELETE, and their body can begin again. A server's
+        /// `Retry-After` is waited for. All of it happens within ``timeout``: what cannot be had until then
+        /// is not waited for. All requests of a client and its sessions share a budget, so that they send
+        /// little more when everything fails.
+        public var retries = 0
         /// Addresses to use instead of looking names up; none by default.
         public var connectTo: [ConnectTo] = []
         /// Where proxies come from; the system's by default.
@@ -102,6 +138,15 @@ extension PinnedClient.Configuration {
         guard let readTimeoutMs = Crossing.milliseconds(readTimeout) else {
             throw fail("read_timeout", "not between 0 and 24 hours")
         }
+        func optional(_ place: String, _ time: TimeInterval) throws(PinfoldError) -> UInt64 {
+            guard let ms = Crossing.milliseconds(time) else {
+                throw fail(place, "not between 0 and 24 hours")
+            }
+            return ms
+        }
+        guard let retries = UInt32(exactly: retries) else {
+            throw fail("retries", "not between 0 and 20")
+        }
         guard (0...Crossing.maxBytes).contains(maxResponseBytes) else {
             throw fail("max_response_bytes", "not between 1 and \(Crossing.maxBytes)")
         }
@@ -118,7 +163,7 @@ extension PinnedClient.Configuration {
             throw fail("max_requests_per_host", "not between 1 and 10,000")
         }
         guard Crossing.allows(size) else {
-            throw fail("roots", "too large together with user_agent, connect_to and proxies")
+            throw fail("roots", "too large together with the texts, headers, addresses and proxies")
         }
         return ClientSettings(
             denyUnpinned: denyUnpinned,
@@ -127,19 +172,37 @@ extension PinnedClient.Configuration {
             connectTimeoutMs: connectTimeoutMs,
             readTimeoutMs: readTimeoutMs,
             timeoutMs: timeoutMs,
+            queueTimeoutMs: try optional("queue_timeout", queueTimeout),
+            lookupTimeoutMs: try optional("lookup_timeout", lookupTimeout),
+            tlsTimeoutMs: try optional("tls_timeout", tlsTimeout),
+            firstByteTimeoutMs: try optional("first_byte_timeout", firstByteTimeout),
+            retries: retries,
             maxResponseBytes: UInt64(maxResponseBytes),
             maxRedirects: maxRedirects,
             maxIdleConnections: maxIdleConnections,
             maxRequests: maxRequests,
             maxRequestsPerHost: maxRequestsPerHost,
             userAgent: userAgent,
+            baseUrl: baseURL,
+            own: own.settings,
+            listener: listener.map(CallEvents.init),
+            resolver: resolver.map(Names.init),
             connectTo: connectTo.map(\.bindings),
             proxies: proxies.bindings
         )
     }
 
+    private var own: PinnedClient.SessionConfiguration {
+        var own = PinnedClient.SessionConfiguration()
+        (own.defaultHeaders, own.cookies, own.authenticator) = (
+            defaultHeaders, cookies, authenticator
+        )
+        return own
+    }
+
     private var size: Int {
-        roots.size + (userAgent?.utf8.count ?? 0) + connectTo.size + proxies.size
+        let texts = [userAgent, baseURL].map { $0?.utf8.count ?? 0 }
+        return texts.reduce(roots.size + connectTo.size + proxies.size + own.size, +)
     }
 }
 

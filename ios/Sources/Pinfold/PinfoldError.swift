@@ -100,13 +100,13 @@ public enum PinfoldError: Error, Hashable, Sendable {
 public enum TimeoutPhase: Hashable, Sendable {
     /// Name lookup, TCP and TLS together: ``PinnedClient/Configuration/connectTimeout``.
     case connect
-    /// The first byte of the answer.
+    /// The first byte of the answer: ``PinnedClient/Configuration/firstByteTimeout``.
     case firstByte
-    /// Name lookup alone.
+    /// Name lookup alone: ``PinnedClient/Configuration/lookupTimeout``.
     case lookup
-    /// The wait for the request's turn.
+    /// The wait for the request's turn: ``PinnedClient/Configuration/queueTimeout``.
     case queue
-    /// The TLS handshake with one address.
+    /// The TLS handshake with one address: ``PinnedClient/Configuration/tlsTimeout``.
     case tls
     /// The next bytes of the answer: ``PinnedClient/Configuration/readTimeout`` or
     /// ``Request/readTimeout``.

@@ -25,6 +25,8 @@ public final class PinnedClient: Sendable {
     let usesSystemRoots: Bool
     let log: Log?
     private let network: NetworkChanges?
+    /// Whose session it is; that one sees to changes of the network.
+    private let parent: PinnedClient?
 
     /// A client.
     ///
@@ -84,7 +86,17 @@ public final class PinnedClient: Sendable {
         usesSystemRoots = configuration.roots == .system
         self.log = log
         self.network = network
+        parent = nil
         network?.follow(self)
+    }
+
+    init(sessionOf parent: PinnedClient, _ client: Client) {
+        self.client = client
+        updater = parent.updater
+        usesSystemRoots = parent.usesSystemRoots
+        log = parent.log
+        network = nil
+        self.parent = parent
     }
 
     deinit {
@@ -156,10 +168,10 @@ public final class PinnedClient: Sendable {
         try PinfoldError.translating { try client.replacePins(pins: pins.bindings) }
     }
 
-    /// Who the app is to `host` from now on, where that asks for a certificate; `nil` for nobody. A
-    /// renewed certificate takes its place so, without a restart: idle connections under the last one are
-    /// closed, and TLS sessions are not shared by two identities. No other host is ever shown it, not
-    /// those below it either, nor a proxy.
+    /// Who the app, or this session of it, is to `host` from now on, where that asks for a certificate;
+    /// `nil` for nobody. A renewed certificate takes its place so, without a restart: idle connections
+    /// under the last one are closed, and TLS sessions are not shared by two identities. No other host is
+    /// ever shown it, not those below it either, nor a proxy.
     ///
     /// - Throws: ``PinfoldError/invalidConfig(place:message:)`` for a host that is none,
     ///   ``PinfoldError/clientClosed(message:)``.

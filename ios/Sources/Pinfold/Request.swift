@@ -40,30 +40,47 @@ public struct Header: Hashable, Sendable {
 /// ``PinfoldError/invalidURL(url:message:)`` or ``PinfoldError/invalidRequest(place:message:)``,
 /// and nothing leaves the device.
 public struct Request: Hashable, Sendable {
-    /// An HTTP method (RFC 9110 §9.3, RFC 5789).
-    public enum Method: String, CaseIterable, Sendable {
+    /// An HTTP method (RFC 9110 §9, RFC 5789): one of those below, or any other token, such as
+    /// `"PROPFIND"`. Methods are case-sensitive. `CONNECT` is none that an app can send.
+    public struct Method: RawRepresentable, ExpressibleByStringLiteral, Hashable, Sendable {
+        /// As it is written in a request.
+        public let rawValue: String
+
+        /// A method, checked when it is sent.
+        ///
+        /// - Parameter rawValue: As it is written in a request.
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        /// A method, checked when it is sent.
+        ///
+        /// - Parameter value: As it is written in a request.
+        public init(stringLiteral value: String) { rawValue = value }
+
         /// `DELETE`
-        case delete = "DELETE"
+        public static let delete: Method = "DELETE"
         /// `GET`
-        case get = "GET"
+        public static let get: Method = "GET"
         /// `HEAD`
-        case head = "HEAD"
+        public static let head: Method = "HEAD"
+        /// `OPTIONS`
+        public static let options: Method = "OPTIONS"
         /// `PATCH`
-        case patch = "PATCH"
+        public static let patch: Method = "PATCH"
         /// `POST`
-        case post = "POST"
+        public static let post: Method = "POST"
         /// `PUT`
-        case put = "PUT"
+        public static let put: Method = "PUT"
     }
 
     /// The method.
     public var method: Method
-    /// The URL: absolute, `https`, without credentials, at most 8 KiB.
+    /// The URL: `https`, without credentials, at most 8 KiB; absolute, or relative to
+    /// ``PinnedClient/Configuration/baseURL``.
     public var url: String
     /// The headers, at most 16 KiB together. Those that frame the message, such as `Host` and
     /// `Content-Length`, are set by the client.
     public var headers: [Header]
-    /// The body, sent as it is with its length; GET and HEAD take none (RFC 9110 §9.3.1).
+    /// The body, sent as it is with its length; GET, HEAD and TRACE take none (RFC 9110 §9.3).
     public var body: Data?
     /// How long the whole call may take, in seconds, where not as long as
     /// ``PinnedClient/Configuration/timeout``.
@@ -118,6 +135,10 @@ public struct Request: Hashable, Sendable {
     ) {
         self.init(method, url.absoluteString, headers: headers, body: body, timeout: timeout)
     }
+}
+
+extension Header {
+    var bindings: PinfoldBindings.Header { .init(name: name, value: value, sensitive: isSensitive) }
 }
 
 extension Request {
@@ -182,9 +203,7 @@ extension Request {
         return RequestHead(
             method: method.rawValue,
             url: url,
-            headers: headers.map {
-                PinfoldBindings.Header(name: $0.name, value: $0.value, sensitive: $0.isSensitive)
-            },
+            headers: headers.map(\.bindings),
             timeoutMs: timeoutMs,
             readTimeoutMs: readTimeoutMs,
             maxResponseBytes: limit,

@@ -90,6 +90,39 @@ struct DocumentationTests {
         }
     }
 
+    func base(pins: PinSet, key: String) async throws {
+        var configuration = PinnedClient.Configuration()
+        configuration.baseURL = "https://api.example.com/v2/"
+        configuration.defaultHeaders = [
+            Header("Accept-Language", "de"), Header("X-Api-Key", key, sensitive: true),
+        ]
+        let client = try PinnedClient(pins: pins, configuration: configuration)
+        show(try await client.get("me").text)
+    }
+
+    func json(client: PinnedClient) async throws {
+        var request = Request(.post, "https://api.example.com/v2/orders")
+        try request.json(["item": 7])
+        let order = try await client.send(request).json([String: Int].self)
+        show("\(order)")
+    }
+
+    func session(
+        client: PinnedClient, configuration: inout PinnedClient.Configuration, file: URL,
+        token: @escaping @Sendable (Bool) async throws -> String
+    ) throws {
+        configuration.baseURL = "https://api.example.com/v2/"
+        configuration.authenticator = Authenticator { refused in
+            "Bearer \(try await token(refused != nil))"
+        }
+        configuration.cookies = try CookieJar(file: file)
+        configuration.retries = 2
+        var account = PinnedClient.SessionConfiguration()
+        account.cookies = CookieJar()
+        let alice = try client.session(account)
+        alice.close()
+    }
+
     func errors(client: PinnedClient) async throws {
         do {
             let response = try await client.get("https://api.example.com/v1/status")
@@ -248,6 +281,7 @@ struct DocumentationTests {
             "ios/Sources/Pinfold/Pinfold.docc/FromTrustKit",
             "ios/Sources/Pinfold/Pinfold.docc/Interception",
             "ios/Sources/Pinfold/Pinfold.docc/Pinfold",
+            "ios/Sources/Pinfold/Pinfold.docc/Sessions",
             "ios/Sources/Pinfold/Pinfold.docc/Simulators",
             "ios/Sources/Pinfold/Pinfold.docc/Updates",
             "ios/Sources/Pinfold/Pinfold.docc/URLSessions",

@@ -2,6 +2,7 @@ package dev.pinfold
 
 import dev.pinfold.internal.ClientSettings
 import dev.pinfold.internal.PlatformTrust
+import dev.pinfold.internal.SessionSettings
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
@@ -10,7 +11,7 @@ import kotlin.time.Duration.Companion.seconds
  * with [PinfoldException.InvalidConfig].
  */
 @PinfoldDsl
-public class ClientConfig internal constructor() {
+public class ClientConfig internal constructor() : SessionConfig() {
     /**
      * Whether hosts without an entry in the pin set are refused, so that a forgotten entry is an
      * error on the first request and not a host without pins.
@@ -45,6 +46,42 @@ public class ClientConfig internal constructor() {
      */
     public var timeout: Duration = 30.seconds
 
+    /** For the wait for its turn, of each request: up to 24 hours, 0 for none. */
+    public var queueTimeout: Duration = Duration.ZERO
+
+    /** For the lookup of a name, within [connectTimeout]: up to 24 hours, 0 for none. */
+    public var lookupTimeout: Duration = Duration.ZERO
+
+    /**
+     * For the TLS handshake with one address, the judgement of the certificate included, within
+     * [connectTimeout]: up to 24 hours, 0 for none.
+     */
+    public var tlsTimeout: Duration = Duration.ZERO
+
+    /**
+     * For the first byte of an answer, once the request is sent, in the place of [readTimeout], which
+     * holds for those that follow: up to 24 hours, 0 for none.
+     */
+    public var firstByteTimeout: Duration = Duration.ZERO
+
+    /**
+     * How often a request is sent again that failed for a moment, or that a server could not answer for
+     * now (408, 429, 502, 503 and 504): up to 20.
+     *
+     * A request of which nothing was sent is whatever its method is; others only where their method is
+     * idempotent, such as GET, PUT and DELETE, and their body can begin again. A server's `Retry-After` is
+     * waited for. All of it happens within [timeout]: what cannot be had until then is not waited for. All
+     * requests of a client and its sessions share a budget, so that they send little more when everything
+     * fails.
+     */
+    public var retries: Int = 0
+
+    /** Who is told what happens to each call. */
+    public var listener: CallListener? = null
+
+    /** Who finds the addresses of hosts, in the place of the system; [connectTo] counts before. */
+    public var resolver: Resolver? = null
+
     /**
      * The largest body accepted, in bytes and counted after gzip; at most 1 GiB, because bodies
      * are held in memory.
@@ -75,6 +112,12 @@ public class ClientConfig internal constructor() {
     /** Where proxies come from. */
     public var proxies: Proxies = Proxies.System()
 
+    /**
+     * What relative URLs begin with (RFC 3986 §5), as in `client.get("v1/me")`: an absolute URL whose path
+     * ends with a slash, without a query. Without one every URL is absolute.
+     */
+    public var baseUrl: String? = null
+
     private val addresses = Addresses()
 
     /**
@@ -93,6 +136,7 @@ public class ClientConfig internal constructor() {
         addresses.add(host, port, address)
     }
 
+    /** All but what is a session's own. */
     internal fun settings() =
         ClientSettings(
             denyUnpinned = denyUnpinned,
@@ -110,6 +154,15 @@ public class ClientConfig internal constructor() {
             maxRequests = count("max_requests", maxRequests),
             maxRequestsPerHost = count("max_requests_per_host", maxRequestsPerHost),
             userAgent = userAgent?.wellFormed(),
+            baseUrl = baseUrl?.wellFormed(),
+            own = SessionSettings(emptyList(), null, null),
+            listener = listener?.let(::Listener),
+            resolver = resolver?.let(::Names),
+            queueTimeoutMs = millis("queue_timeout", queueTimeout),
+            lookupTimeoutMs = millis("lookup_timeout", lookupTimeout),
+            tlsTimeoutMs = millis("tls_timeout", tlsTimeout),
+            firstByteTimeoutMs = millis("first_byte_timeout", firstByteTimeout),
+            retries = count("retries", retries),
             connectTo = addresses.toFfi(),
             proxies = proxies.toFfi(),
         )

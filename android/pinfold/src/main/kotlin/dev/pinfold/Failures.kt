@@ -1,15 +1,18 @@
 package dev.pinfold
 
+import dev.pinfold.PinfoldException.ClientCertificateRefused
 import dev.pinfold.PinfoldException.Timeout.Phase
 import dev.pinfold.PinfoldException.Untrusted.Reason
 import dev.pinfold.internal.Failure
 import dev.pinfold.internal.Interception
 import dev.pinfold.internal.InternalException
 import dev.pinfold.internal.PinfoldFailure
+import dev.pinfold.internal.ensureInitialized
 
-/** Runs [block] with what UniFFI throws as a [PinfoldException]. */
+/** Runs [block], which calls the library, with what UniFFI throws as a [PinfoldException]. */
 internal inline fun <T> translated(block: () -> T): T =
     try {
+        ensureInitialized()
         block()
     } catch (e: PinfoldFailure.Failed) {
         throw e.failure.toException()
@@ -23,8 +26,7 @@ internal fun Failure.toException(): PinfoldException {
     return when (code) {
         "blocked_key" -> PinfoldException.BlockedKey(message, certificate())
         "cancelled" -> PinfoldException.Cancelled(message)
-        "client_certificate_refused" ->
-            PinfoldException.ClientCertificateRefused(message, host)
+        "client_certificate_refused" -> ClientCertificateRefused(message, host)
         "client_closed" -> PinfoldException.ClientClosed(message)
         "connect_failed" -> PinfoldException.ConnectFailed(message, host)
         "connection_lost" -> PinfoldException.ConnectionLost(message, host)
@@ -45,13 +47,7 @@ internal fun Failure.toException(): PinfoldException {
         "pin_set_lapsed" -> PinfoldException.PinSetLapsed(message, certificate())
         "proxy_auth_required" -> PinfoldException.ProxyAuthRequired(message, host, proxy.orEmpty())
         "proxy_failed" -> PinfoldException.ProxyFailed(message, host, proxy)
-        "proxy_refused" ->
-            PinfoldException.ProxyRefused(
-                message,
-                host,
-                proxy.orEmpty(),
-                status = proxyStatus?.toInt() ?: 0,
-            )
+        "proxy_refused" -> toProxyRefused()
         "response_too_large" -> PinfoldException.ResponseTooLarge(message, host)
         "timeout_connect" -> PinfoldException.Timeout(message, host, Phase.CONNECT)
         "timeout_first_byte" -> PinfoldException.Timeout(message, host, Phase.FIRST_BYTE)
@@ -66,6 +62,11 @@ internal fun Failure.toException(): PinfoldException {
         "truncated" -> PinfoldException.Truncated(message, host)
         else -> untrusted() ?: PinfoldException.Internal("unknown code $code: $message")
     }
+}
+
+private fun Failure.toProxyRefused(): PinfoldException {
+    val status = proxyStatus?.toInt() ?: 0
+    return PinfoldException.ProxyRefused(message, host.orEmpty(), proxy.orEmpty(), status)
 }
 
 internal fun Failure.toPinMismatch() = PinfoldException.PinMismatch(message, certificate())

@@ -39,12 +39,9 @@ internal fun Request.toHead(timeout: Duration?): RequestHead {
     checkNotNegative("timeout", timeout)
     checkNotNegative("read_timeout", readTimeout)
     return RequestHead(
-        method = method.name,
+        method = method.name.wellFormed(),
         url = url.wellFormed(),
-        headers =
-            headers.map {
-                FfiHeader(it.name.wellFormed(), it.value.wellFormed(), it.isSensitive)
-            },
+        headers = headers.map(Header::toFfi),
         timeoutMs = timeout?.toMillis(),
         readTimeoutMs = readTimeout?.toMillis(),
         maxResponseBytes = checkedLimit(maxResponseBytes),
@@ -52,6 +49,8 @@ internal fun Request.toHead(timeout: Duration?): RequestHead {
         body = content?.toKind() ?: BodyKind.Nothing,
     )
 }
+
+internal fun Header.toFfi() = FfiHeader(name.wellFormed(), value.wellFormed(), isSensitive)
 
 private fun checkNotNegative(
     part: String,

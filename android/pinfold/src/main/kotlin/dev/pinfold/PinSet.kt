@@ -1,6 +1,5 @@
 package dev.pinfold
 
-import dev.pinfold.internal.ensureInitialized
 import dev.pinfold.internal.PinSet as FfiPinSet
 
 /**
@@ -31,10 +30,6 @@ public class PinSet internal constructor(
 
     /** Reads and builds pin sets. */
     public companion object {
-        init {
-            ensureInitialized()
-        }
-
         /**
          * Reads the JSON of a static pin set, strictly: unknown members, duplicate keys and
          * anything behind the document are errors.

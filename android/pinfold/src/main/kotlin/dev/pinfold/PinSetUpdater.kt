@@ -1,7 +1,6 @@
 package dev.pinfold
 
 import dev.pinfold.internal.PlatformTrust
-import dev.pinfold.internal.ensureInitialized
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.runBlocking
 import dev.pinfold.internal.PinSetUpdater as FfiUpdater
@@ -46,10 +45,7 @@ public class PinSetUpdater private constructor(
         val trust = config.trust()
         val managed = config.managedConfiguration?.let(::Managed)
         opening =
-            Opening(::closed) {
-                ensureInitialized()
-                translated { FfiUpdater(settings, trust, events, managed) }
-            }
+            Opening(::closed) { translated { FfiUpdater(settings, trust, events, managed) } }
     }
 
     /**

@@ -231,19 +231,19 @@ public sealed class PinfoldException(
             /** [ClientConfig.connectTimeout]: name lookup, TCP and TLS together. */
             CONNECT,
 
-            /** The first byte of the answer. */
+            /** [ClientConfig.firstByteTimeout]: the first byte of the answer. */
             FIRST_BYTE,
 
-            /** Name lookup alone. */
+            /** [ClientConfig.lookupTimeout]: name lookup alone. */
             LOOKUP,
 
-            /** The wait for the request's turn. */
+            /** [ClientConfig.queueTimeout]: the wait for the request's turn. */
             QUEUE,
 
             /** [ClientConfig.readTimeout] or the request's own: the next bytes of the answer. */
             READ,
 
-            /** The TLS handshake with one address. */
+            /** [ClientConfig.tlsTimeout]: the TLS handshake with one address. */
             TLS,
 
             /** [ClientConfig.timeout] or the request's own: the whole call. */

@@ -1,5 +1,6 @@
 package dev.pinfold
 
+import dev.pinfold.internal.Call
 import dev.pinfold.internal.Client
 import dev.pinfold.internal.DownloadTarget
 import kotlinx.coroutines.CancellationException
@@ -28,6 +29,8 @@ import kotlin.time.TimeSource
 public class PinnedClient private constructor(
     private val timeout: Duration,
     private val platform: SystemTrust?,
+    /** Whose session it is. */
+    private val parent: PinnedClient? = null,
     make: () -> Client,
 ) : AutoCloseable {
     private val opening = Opening(::closed) { Native(translated(make)) }
@@ -73,12 +76,12 @@ public class PinnedClient private constructor(
     private constructor(
         config: ClientConfig,
         pins: PinSet,
-    ) : this(config.timeout, config.platform(), making(config, pins))
+    ) : this(config.timeout, config.platform(), make = making(config, pins))
 
     private constructor(
         config: ClientConfig,
         updater: PinSetUpdater,
-    ) : this(config.timeout, config.platform(), making(config, updater))
+    ) : this(config.timeout, config.platform(), make = making(config, updater))
 
     /**
      * Sends a request and waits for the whole response without blocking the caller's thread.
@@ -370,6 +373,55 @@ public class PinnedClient private constructor(
     ): Response = send(Request(Method.PUT, url, configure))
 
     /**
+     * A session of this client: another one for whoever uses it, with the same pins, settings and limits,
+     * but with connections, TLS sessions, cookies, tokens and identities ([setIdentity]) of its own, of
+     * which nobody else gets any. For an app with several accounts, and for automation; a session costs
+     * about a kilobyte.
+     *
+     * Closing it ends its own calls and closes its connections; closing the client does that for all.
+     * Pins that are replaced through one are replaced for all.
+     *
+     * ```
+     * val alice = client.session { cookies = CookieJar() }
+     * ```
+     *
+     * @throws PinfoldException.InvalidConfig for a setting that cannot be.
+     * @throws PinfoldException.ClientClosed after [close].
+     */
+    @JvmOverloads
+    @Throws(PinfoldException::class)
+    public fun session(configure: SessionConfig.() -> Unit = {}): PinnedClient {
+        val own = SessionConfig().apply(configure).own()
+        return PinnedClient(timeout, platform, this) { open().session(own()) }
+    }
+
+    @Synchronized
+    private fun open(): Client = if (isClosed) throw closed() else opening.open().client
+
+    /**
+     * Connects to the server of [url], where no idle connection to it is there: name, TCP, TLS and the
+     * decision about its certificate are done when the first request comes. Nothing of a request is sent.
+     * The connection is kept for a minute, as others are.
+     *
+     * @throws PinfoldException why there is none, as for a request.
+     */
+    @Throws(PinfoldException::class, CancellationException::class)
+    public suspend fun preconnect(url: String) {
+        val client = opening.await().client
+        val call = Call()
+        try {
+            translated { client.preconnect(url.wellFormed(), call) }
+        } catch (e: IllegalStateException) {
+            if (e is CancellationException || !client.uniffiIsDestroyed) throw e
+            throw closed()
+        } finally {
+            // Cancelling the coroutine does not reach it otherwise.
+            call.cancel()
+            call.destroy()
+        }
+    }
+
+    /**
      * What this client would decide about a certificate, and why, without a connection: for tests
      * of a pin set, for support desks, and for other HTTP clients. A refusal is no exception here.
      * After a mismatch the client of an updater looks for a newer pin set, as it does for a request.
@@ -454,10 +506,10 @@ public class PinnedClient private constructor(
     }
 
     /**
-     * Who the app is to [host] from now on, where that asks for a certificate; null for nobody. A renewed
-     * certificate takes its place so, without a restart: idle connections under the last one are closed,
-     * and TLS sessions are not shared by two identities. No other host is ever shown it, not those
-     * below it either, nor a proxy.
+     * Who the app, or this session of it, is to [host] from now on, where that asks for a certificate;
+     * null for nobody. A renewed certificate takes its place so, without a restart: idle connections under
+     * the last one are closed, and TLS sessions are not shared by two identities. No other host is ever
+     * shown it, not those below it either, nor a proxy.
      *
      * @throws PinfoldException.InvalidConfig for `identity`: a host that is none.
      * @throws PinfoldException.ClientClosed
@@ -513,7 +565,8 @@ public class PinnedClient private constructor(
         ): () -> Client {
             val settings = config.settings()
             val trust = config.trust()
-            return { Client(pins.native, settings, trust) }
+            val own = config.own()
+            return { Client(pins.native, settings.copy(own = own()), trust) }
         }
 
         fun making(
@@ -522,8 +575,9 @@ public class PinnedClient private constructor(
         ): () -> Client {
             val settings = config.settings()
             val trust = config.trust()
+            val own = config.own()
             updater.expectClient()
-            return { updater.attach { Client.updated(it, settings, trust) } }
+            return { updater.attach { Client.updated(it, settings.copy(own = own()), trust) } }
         }
     }
 }

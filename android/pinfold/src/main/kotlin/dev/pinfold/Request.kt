@@ -6,27 +6,6 @@ import java.io.File
 import java.io.OutputStream
 import kotlin.time.Duration
 
-/** An HTTP method (RFC 9110 §9, RFC 5789). */
-public enum class Method {
-    /** Removes the resource. */
-    DELETE,
-
-    /** Reads the resource. */
-    GET,
-
-    /** Reads the headers that [GET] would answer with. */
-    HEAD,
-
-    /** Changes a part of the resource. */
-    PATCH,
-
-    /** Has the resource process the body. */
-    POST,
-
-    /** Replaces the resource. */
-    PUT,
-}
-
 /**
  * A header field.
  *
@@ -55,7 +34,7 @@ public class Header(
  * ```
  *
  * @property method The method.
- * @property url The absolute `https` URL, without credentials.
+ * @property url The `https` URL, without credentials: absolute, or relative to [ClientConfig.baseUrl].
  * @throws PinfoldException.InvalidRequest for a text as body that is not Unicode or over 1 GiB.
  */
 public class Request(
@@ -173,7 +152,7 @@ public class RequestBuilder internal constructor() {
     }
 
     /**
-     * Sets the body, at most 1 GiB; GET and HEAD take none (RFC 9110 §9.3.1).
+     * Sets the body, at most 1 GiB; GET, HEAD and TRACE take none (RFC 9110 §9.3).
      *
      * @param contentType The `Content-Type` header to set, if any.
      */
@@ -246,7 +225,7 @@ public class RequestBuilder internal constructor() {
     }
 
     /**
-     * Sets the body, in UTF-8 and at most 1 GiB; GET and HEAD take none (RFC 9110 §9.3.1).
+     * Sets the body, in UTF-8 and at most 1 GiB; GET, HEAD and TRACE take none (RFC 9110 §9.3).
      *
      * @param contentType The `Content-Type` header to set, if any.
      * @throws PinfoldException.InvalidRequest where [text] has a lone surrogate or is over 1 GiB.

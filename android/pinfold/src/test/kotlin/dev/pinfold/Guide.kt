@@ -48,6 +48,63 @@ class Guide(
             }
     }
 
+    suspend fun base(
+        pins: PinSet,
+        key: String,
+    ) {
+        val client =
+            PinnedClient(pins) {
+                baseUrl = "https://api.example.com/v2/"
+                defaultHeader("Accept-Language", "de")
+                sensitiveDefaultHeader("X-Api-Key", key)
+            }
+        val response = client.get("me")
+    }
+
+    suspend fun json() {
+        val sent = client.post("orders") { json(mapOf("item" to 7)) }
+        val order = sent.json<Map<String, Int>>()
+    }
+
+    interface TokenStore {
+        suspend fun current(): String
+
+        suspend fun refreshed(): String
+    }
+
+    fun tokens(
+        pins: PinSet,
+        tokens: TokenStore,
+    ) {
+        val client =
+            PinnedClient(pins) {
+                baseUrl = "https://api.example.com/v2/"
+                authenticator =
+                    Authenticator { refused ->
+                        val token = if (refused == null) tokens.current() else tokens.refreshed()
+                        "Bearer $token"
+                    }
+            }
+    }
+
+    fun cookies(
+        pins: PinSet,
+        folder: File,
+    ) {
+        val jar = CookieJar(File(folder, "cookies"))
+        val client = PinnedClient(pins) { cookies = jar }
+    }
+
+    suspend fun accounts() {
+        val alice = client.session { cookies = CookieJar() }
+        val bob = client.session { cookies = CookieJar() }
+        show(alice.get("https://api.example.com/v2/me").text())
+    }
+
+    fun retries(pins: PinSet) {
+        val client = PinnedClient(pins) { retries = 2 }
+    }
+
     suspend fun errors() {
         try {
             show(client.get("https://api.example.com/v1/status").text())

@@ -16,7 +16,6 @@ import io.ktor.utils.io.jvm.javaio.copyTo
 import io.ktor.utils.io.writer
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.runBlocking
-import java.io.IOException
 import java.io.OutputStream
 import kotlin.coroutines.CoroutineContext
 import kotlin.time.Duration
@@ -27,7 +26,7 @@ import kotlin.time.Duration.Companion.milliseconds
 @OptIn(InternalAPI::class)
 internal fun HttpRequestData.toPinfold(context: CoroutineContext): Request {
     val timeouts = getCapabilityOrNull(HttpTimeoutCapability)
-    return Request(method.toPinfold(), url.toString().substringBefore('#')) {
+    return Request(Method(method.value), url.toString().substringBefore('#')) {
         forEachHeader { name, value ->
             if (name.lowercase() !in FRAMING) addHeader(name, value)
         }
@@ -40,10 +39,6 @@ internal fun HttpRequestData.toPinfold(context: CoroutineContext): Request {
         }
     }
 }
-
-private fun HttpMethod.toPinfold(): Method =
-    Method.entries.find { it.name == value }
-        ?: throw IOException("Pinfold sends no $value requests")
 
 private fun RequestBuilder.addBody(
     content: OutgoingContent,

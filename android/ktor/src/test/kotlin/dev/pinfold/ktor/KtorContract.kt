@@ -25,6 +25,7 @@ import io.ktor.client.request.header
 import io.ktor.client.request.post
 import io.ktor.client.request.prepareGet
 import io.ktor.client.request.put
+import io.ktor.client.request.request
 import io.ktor.client.request.setBody
 import io.ktor.client.statement.HttpResponse
 import io.ktor.client.statement.bodyAsBytes
@@ -33,6 +34,7 @@ import io.ktor.client.statement.bodyAsText
 import io.ktor.client.statement.request
 import io.ktor.http.ContentType
 import io.ktor.http.HttpHeaders
+import io.ktor.http.HttpMethod
 import io.ktor.http.HttpStatusCode
 import io.ktor.http.content.OutgoingContent
 import io.ktor.http.contentLength
@@ -239,6 +241,18 @@ class KtorContract(
         client().delete(url())
         val sent = List(3) { received().let { "${it.method} ${it.body?.utf8().orEmpty()}" } }
         assertEquals(listOf("PUT 1", "DELETE 2", "DELETE "), sent)
+    }
+
+    @Test
+    suspend fun `methods of other names are sent, with a body and without`() {
+        repeat(2) { answer() }
+        client().request(url()) {
+            method = HttpMethod("PROPFIND")
+            setBody("1")
+        }
+        client().request(url()) { method = HttpMethod.Options }
+        val sent = List(2) { received().let { "${it.method} ${it.body?.utf8().orEmpty()}" } }
+        assertEquals(listOf("PROPFIND 1", "OPTIONS "), sent)
     }
 
     @Test

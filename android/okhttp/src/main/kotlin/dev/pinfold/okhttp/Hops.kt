@@ -93,7 +93,7 @@ internal class Hops(
     ): PinfoldRequest {
         val headers = request.headers.filterNot { (name, _) -> name.lowercase() in FRAMING }
         for ((name, value) in headers) check(request, name, value)
-        return PinfoldRequest(method(request.method), request.url.toString().substringBefore('#')) {
+        return PinfoldRequest(Method(request.method), request.url.toString().substringBefore('#')) {
             for ((name, value) in headers) {
                 if (!name.equals("Host", ignoreCase = true)) addHeader(name, value)
             }
@@ -115,10 +115,6 @@ internal class Hops(
             throw ProtocolException("Pinfold sends no $name of the app's own")
         }
     }
-
-    private fun method(name: String): Method =
-        Method.entries.find { it.name == name }
-            ?: throw ProtocolException("Pinfold sends no $name requests")
 
     /** What is left of the call's time. Without a call timeout, nothing but reading is timed. */
     private fun left(): Duration =

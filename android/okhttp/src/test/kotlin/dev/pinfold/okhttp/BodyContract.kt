@@ -76,6 +76,16 @@ class BodyContract(
     }
 
     @Test
+    fun `methods of other names are sent, with a body and without`() {
+        repeat(3) { answer() }
+        send { method("PROPFIND", "1".toRequestBody()) }.close()
+        send { method("OPTIONS", null) }.close()
+        send { method("M-SEARCH", null) }.close()
+        val sent = List(3) { received().let { "${it.method} ${it.body?.utf8().orEmpty()}" } }
+        assertEquals(listOf("PROPFIND 1", "OPTIONS ", "M-SEARCH "), sent)
+    }
+
+    @Test
     fun `PUT, PATCH and DELETE have bodies, and DELETE may have none`() {
         repeat(4) { answer() }
         send { put("1".toRequestBody()) }.close()

@@ -1,0 +1,45 @@
+package dev.pinfold
+
+import dev.pinfold.internal.SessionSettings
+
+/** What a session is told when it is made; see [PinnedClient.session]. A client is one, too. */
+@PinfoldDsl
+public open class SessionConfig internal constructor() {
+    /** Where cookies are kept. Without one none are, and those that come are headers like others. */
+    public var cookies: CookieJar? = null
+
+    /** Who gives the tokens of requests to the server of [ClientConfig.baseUrl]. */
+    public var authenticator: Authenticator? = null
+
+    private val defaultHeaders = mutableListOf<Header>()
+
+    /**
+     * Adds a header to every request that has none of this name itself; in a session in the place of its
+     * client's.
+     */
+    public fun defaultHeader(
+        name: String,
+        value: String,
+    ) {
+        defaultHeaders += Header(name, value)
+    }
+
+    /**
+     * Adds a header with a secret to every request to the server of [ClientConfig.baseUrl]; nobody else
+     * gets it. `Authorization` and `Cookie` are secrets by themselves.
+     */
+    public fun sensitiveDefaultHeader(
+        name: String,
+        value: String,
+    ) {
+        defaultHeaders += Header(name, value, isSensitive = true)
+    }
+
+    /** As it is now; to be made where a file may be read. */
+    internal fun own(): () -> SessionSettings {
+        val headers = defaultHeaders.map(Header::toFfi)
+        val jar = cookies
+        val tokens = authenticator?.let(::Tokens)
+        return { SessionSettings(headers, jar?.native(), tokens) }
+    }
+}
