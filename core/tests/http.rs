@@ -221,6 +221,27 @@ fn what_is_not_http_is_an_invalid_response() {
 }
 
 #[test]
+fn what_comes_before_an_answer_or_behind_its_last_chunk_is_passed_over_and_has_an_end() {
+    let kit = kit();
+    let client = pinned_client(&kit);
+    let chunks =
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\n";
+    let hex =
+        |rest: &[u8]| chunks.iter().chain(rest).map(|b| format!("{b:02x}")).collect::<String>();
+    for rest in [&b"\r\n"[..], b"X-Sum: 7\r\n\r\n", b"X-Sum: 7\r\nSet-Cookie: id=1\r\n\r\n"] {
+        let response = client.get(&url(&format!("/hex/{}", hex(rest)))).expect("whole");
+        assert_eq!((response.text().as_ref(), response.header("x-sum")), ("ok", None));
+    }
+    for path in ["/endless-trailers", "/endless-interim"] {
+        let before = connections(kit.server("backend"));
+        let error = client.get(&url(path)).expect_err(path);
+        assert_eq!(error.code(), "invalid_response", "{path}: {error}");
+        assert_eq!(client.get(&url("/")).expect("on another connection").text(), "ok");
+        assert!(connections(kit.server("backend")) > before);
+    }
+}
+
+#[test]
 fn header_values_are_read_as_utf8_and_the_body_by_its_charset() {
     let kit = kit();
     let head = b"HTTP/1.1 200 OK\r\nX-Utf8: caf\xc3\xa9\r\nX-Other: caf\xe9\r\n";
@@ -437,7 +458,7 @@ fn an_answer_ends_the_sending_of_a_body_that_nobody_reads() {
 
 /// In TLS 1.3 the server's alert comes when the client's part of the handshake is long done.
 #[test]
-fn a_certificate_that_the_server_misses_is_a_failed_handshake_whatever_is_sent() {
+fn a_certificate_that_the_server_misses_is_told_whatever_is_sent() {
     let kit = kit();
     for size in [None, Some(0), Some(1_000), Some(1_000_000)] {
         let request = match size {
@@ -446,7 +467,7 @@ fn a_certificate_that_the_server_misses_is_a_failed_handshake_whatever_is_sent()
         };
         let client = client(&kit, pinned(&kit, "backend"), "client_auth");
         let error = client.send(&request).expect_err("no certificate");
-        assert_eq!(error.code(), "tls_failed", "{size:?}: {error}");
+        assert_eq!(error.code(), "client_certificate_refused", "{size:?}: {error}");
         assert!(error.to_string().to_lowercase().contains("certificaterequired"), "{error}");
     }
 }

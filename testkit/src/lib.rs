@@ -91,6 +91,7 @@
 //! | `/slow` | 1000 bytes, one each 100 ms |
 //! | `/hang`, `/hang-body` | nothing; the head and half of the body, then nothing |
 //! | `/endless`, `/endless-head` | chunks without end; header fields without end |
+//! | `/endless-interim`, `/endless-trailers` | interim answers without end; fields behind the body without end |
 //! | `/close`, `/close-head` | closes unanswered; closes within the head |
 //! | `/reset` | sends a RST unanswered |
 //! | `/keepalive-close-after` | `ok`, then closes although it did not say so |

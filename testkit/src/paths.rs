@@ -141,6 +141,12 @@ fn route(request: &Request, stream: &mut Stream<'_>) -> io::Result<Ending> {
             repeat(to, b"X-Another: and there is one more where this came from\r\n")
         }
 
+        ["endless-interim"] => repeat(to, b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),
+        ["endless-trailers"] => {
+            send(to, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n")?;
+            repeat(to, b"X-Another: and there is one more where this came from\r\n")
+        }
+
         ["close"] => Ok(Ending::Close),
         ["close-head"] => send(to, b"HTTP/1.1 200 OK\r\nContent-Ty").map(|()| Ending::Close),
         ["reset"] => Ok(Ending::Reset),

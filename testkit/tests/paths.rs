@@ -151,7 +151,15 @@ fn the_bomb_is_small_on_the_wire_and_sound() {
 fn waiting_answers_end_when_the_client_leaves() {
     let testkit = Testkit::start().expect("ports");
     let server = testkit.server("backend");
-    for path in ["/hang", "/hang-body", "/slow", "/endless", "/endless-head"] {
+    for path in [
+        "/hang",
+        "/hang-body",
+        "/slow",
+        "/endless",
+        "/endless-head",
+        "/endless-interim",
+        "/endless-trailers",
+    ] {
         server.clear();
         let mut stream = connect(server, &config(&testkit, &["root"])).expect("trusted");
         ask(&mut stream, path).expect("an open connection");

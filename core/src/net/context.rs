@@ -1,7 +1,7 @@
 //! What one exchange and the connection it runs on tell each other: by value, for a body may be read
 //! on another thread than the one that sent the request.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,12 @@ use crate::cancel::CancelToken;
 use crate::error::{Error, TimeoutPhase};
 use crate::events::Events;
 use crate::patience::Patience;
+use crate::pin::HostName;
 use crate::verify::RefusedCertificate;
+
+/// Longer than any head with what may come before it, than any piece of a body, and than what may come behind
+/// its last one.
+const MAX_VAIN: usize = 256 * 1024;
 
 /// What a call may use up.
 #[derive(Clone, Copy, Debug)]
@@ -71,14 +76,27 @@ pub(crate) struct CallContext {
     /// read.
     stopped: AtomicBool,
     answered: AtomicBool,
+    /// How many bytes have come since the last that were anybody's.
+    vain: AtomicUsize,
     refused: OnceLock<Arc<RefusedCertificate>>,
 }
 
 impl CallContext {
     pub(crate) fn new(cancel: CancelToken, limits: Limits, events: Events) -> Self {
         let (open_ended, reused, stopped, answered) = Default::default();
-        let (unwanted, refused) = Default::default();
-        Self { cancel, limits, events, unwanted, open_ended, reused, stopped, answered, refused }
+        let (unwanted, vain, refused) = Default::default();
+        Self {
+            cancel,
+            limits,
+            events,
+            unwanted,
+            open_ended,
+            reused,
+            stopped,
+            answered,
+            vain,
+            refused,
+        }
     }
 
     /// One that nothing but `cancel` ends.
@@ -219,6 +237,21 @@ impl CallContext {
 
     pub(super) fn set_answered(&self) {
         self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Bytes of an answer have come. Interim answers, and what follows the last chunk, have no other end than
+    /// that these are too many since [`Self::set_useful`].
+    pub(super) fn count(&self, bytes: usize, host: &HostName) -> Result<(), Error> {
+        if self.vain.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= MAX_VAIN {
+            return Ok(());
+        }
+        let reason = format!("{} KiB that are no part of an answer", MAX_VAIN / 1024);
+        Err(Error::InvalidResponse { host: host.to_string(), reason })
+    }
+
+    /// Those that have come so far were for something.
+    pub(super) fn set_useful(&self) {
+        self.vain.store(0, Ordering::Relaxed);
     }
 
     pub(super) fn set_refused(&self, certificate: Option<Arc<RefusedCertificate>>) {

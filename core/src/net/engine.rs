@@ -66,6 +66,7 @@ pub(crate) enum Payload<'a> {
 pub(crate) struct BodyReader {
     reader: Box<dyn Read + Send + Sync>,
     length: Option<u64>,
+    context: Arc<CallContext>,
 }
 
 impl Engine {
@@ -131,23 +132,24 @@ impl Engine {
         };
         let (parts, body) =
             sent.map_err(|e| key.told(failure(e, key.host().as_str())))?.into_parts();
-        let length = body.content_length();
-        Ok((parts, BodyReader { reader: Box::new(body.into_reader()), length }))
+        let (length, context) = (body.content_length(), context.clone());
+        Ok((parts, BodyReader { reader: Box::new(body.into_reader()), length, context }))
     }
 }
 
 impl BodyReader {
     /// The same, or what it says, as nginx does after a good handshake, against the client's certificate.
-    pub(super) fn about_client(self, status: u16) -> Result<Self, String> {
-        let Self { mut reader, length } = self;
+    pub(super) fn about_client(mut self, status: u16) -> Result<Self, String> {
         let mut start = Vec::with_capacity(MAX_PAGE as usize);
         // Where it breaks off it will do so once more, for whoever reads on.
-        let _end = reader.by_ref().take(MAX_PAGE).read_to_end(&mut start);
+        let _end = self.reader.by_ref().take(MAX_PAGE).read_to_end(&mut start);
         let text = String::from_utf8_lossy(&start);
         match ABOUT_CLIENT.iter().find(|words| text.contains(**words)) {
             Some(words) => Err(format!("status {status}, {words}")),
             None if status != 400 => Err(format!("status {status}")),
-            None => Ok(Self { reader: Box::new(io::Cursor::new(start).chain(reader)), length }),
+            None => {
+                Ok(Self { reader: Box::new(io::Cursor::new(start).chain(self.reader)), ..self })
+            }
         }
     }
 
@@ -159,6 +161,7 @@ impl BodyReader {
 
 impl Read for BodyReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.context.set_useful();
         self.reader.read(buffer)
     }
 }
@@ -339,6 +342,7 @@ impl Transport for PinnedTransport {
         if n > 0 {
             self.context.set_answered();
         }
+        self.context.count(n, connection.key().host()).map_err(fail)?;
         Ok(n > 0)
     }
 
