@@ -15,7 +15,7 @@ use pinfold_core::identity::{ClientIdentity, ClientSigner, SignatureAlgorithm};
 use pinfold_core::proxy::{NoProxy, Proxies, Proxy};
 use pinfold_core::{CancelToken, Client, Error, Method, Request};
 use pinfold_testkit::{Event, Server, Testkit};
-use process::{Process, folder, free_port, write};
+use process::{Process, folder, write};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use rustls_pki_types::pem::PemObject;
@@ -269,47 +269,23 @@ fn a_signer_signs_once_a_handshake_and_its_failures_are_the_app_s_own() {
 
 /// nginx that asks for a certificate, and knows `root`.
 fn nginx(kit: &Testkit) -> Process {
-    let (folder, port) = (folder("nginx"), free_port());
-    kit.pki().write_to(&folder).expect("a folder");
-    let at = |file: &str| folder.join(file).display().to_string();
-    let config = format!(
-        "daemon off; master_process off; pid {pid}; error_log stderr;\nevents {{}}\n\
-         http {{ access_log off; client_body_temp_path {body}; proxy_temp_path {body};\n\
-         fastcgi_temp_path {body}; uwsgi_temp_path {body}; scgi_temp_path {body};\n\
-         server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {chain}; ssl_certificate_key {key};\n\
-         ssl_client_certificate {root}; ssl_verify_client on; ssl_verify_depth 3;\n\
-         location /bad {{ return 400 \"this request is bad\"; }}\n\
-         location / {{ return 200 \"hello $ssl_client_s_dn\"; }} }} }}\n",
-        pid = at("pid"),
-        body = at("body"),
-        chain = at("backend.chain.pem"),
-        key = at("backend.key.pem"),
-        root = at("root.pem"),
-    );
-    write(&folder.join("conf"), config);
-    let mut command = Command::new("nginx");
-    command.args(["-e", "stderr", "-c", &at("conf"), "-p", &folder.display().to_string()]);
-    Process::start(&mut command, folder, port)
+    process::nginx(kit, |folder| {
+        format!(
+            "ssl_client_certificate {root}; ssl_verify_client on; ssl_verify_depth 3;\n\
+             location /bad {{ return 400 \"this request is bad\"; }}\n\
+             location / {{ return 200 \"hello $ssl_client_s_dn\"; }}",
+            root = folder.join("root.pem").display(),
+        )
+    })
 }
 
 /// haproxy that wants a certificate, and knows `root`.
 fn haproxy(kit: &Testkit, version: &str) -> Process {
-    let (folder, port) = (folder("haproxy"), free_port());
-    kit.pki().write_to(&folder).expect("a folder");
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("just written");
-    write(&folder.join("server.pem"), read("backend.chain.pem") + &read("backend.key.pem"));
-    let at = |file: &str| folder.join(file).display().to_string();
-    let config = format!(
-        "defaults\n mode http\n timeout client 60s\n timeout server 60s\n timeout connect 10s\n\
-         frontend all\n bind 127.0.0.1:{port} ssl crt {} ca-file {} verify required {version}\n \
-         http-request return status 200 content-type text/plain string hello\n",
-        at("server.pem"),
-        at("root.pem"),
-    );
-    write(&folder.join("conf"), config);
-    let mut command = Command::new("haproxy");
-    command.arg("-db").arg("-f").arg(folder.join("conf"));
-    Process::start(&mut command, folder, port)
+    let options = |folder: &std::path::Path| {
+        format!("ca-file {} verify required {version}", folder.join("root.pem").display())
+    };
+    let hello = " http-request return status 200 content-type text/plain string hello";
+    process::haproxy(kit, options, hello)
 }
 
 #[test]

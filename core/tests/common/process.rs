@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pinfold_testkit::Testkit;
+
 /// Slow machines take their time to start mitmproxy.
 const START: Duration = Duration::from_secs(60);
 
@@ -38,6 +40,51 @@ pub fn folder(name: &str) -> PathBuf {
 /// Writes a file that everybody may read.
 pub fn write(path: &Path, text: impl AsRef<[u8]>) {
     fs::write(path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+}
+
+/// nginx with the certificate of `backend`, and with what `server` has in its folder to say about a server:
+/// where its files may be, and what it does.
+pub fn nginx(kit: &Testkit, server: impl FnOnce(&Path) -> String) -> Process {
+    let (folder, port) = (folder("nginx"), free_port());
+    kit.pki().write_to(&folder).expect("a folder");
+    let at = |file: &str| folder.join(file).display().to_string();
+    let config = format!(
+        "daemon off; master_process off; pid {pid}; error_log stderr;\nevents {{}}\n\
+         http {{ access_log {log}; client_body_temp_path {body}; proxy_temp_path {body};\n\
+         fastcgi_temp_path {body}; uwsgi_temp_path {body}; scgi_temp_path {body};\n\
+         server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {chain}; ssl_certificate_key {key};\n\
+         {server} }} }}\n",
+        pid = at("pid"),
+        log = at("access"),
+        body = at("body"),
+        chain = at("backend.chain.pem"),
+        key = at("backend.key.pem"),
+        server = server(&folder),
+    );
+    write(&folder.join("conf"), config);
+    let mut command = Command::new("nginx");
+    command.args(["-e", "stderr", "-c", &at("conf"), "-p", &folder.display().to_string()]);
+    Process::start(&mut command, folder, port)
+}
+
+/// haproxy with the certificate of `backend`, more `options` of its TLS, and `rules`; it logs to its output.
+pub fn haproxy(kit: &Testkit, options: impl FnOnce(&Path) -> String, rules: &str) -> Process {
+    let (folder, port) = (folder("haproxy"), free_port());
+    kit.pki().write_to(&folder).expect("a folder");
+    let read = |name: &str| fs::read_to_string(folder.join(name)).expect("just written");
+    write(&folder.join("server.pem"), read("backend.chain.pem") + &read("backend.key.pem"));
+    let config = format!(
+        "global\n log stdout format raw local0\n\
+         defaults\n mode http\n log global\n option httplog\n timeout client 60s\n \
+         timeout server 60s\n timeout connect 10s\n\
+         frontend all\n bind 127.0.0.1:{port} ssl crt {} {}\n{rules}\n",
+        folder.join("server.pem").display(),
+        options(&folder),
+    );
+    write(&folder.join("conf"), config);
+    let mut command = Command::new("haproxy");
+    command.arg("-db").arg("-f").arg(folder.join("conf"));
+    Process::start(&mut command, folder, port)
 }
 
 impl Process {
@@ -72,6 +119,15 @@ impl Process {
     /// What it has said so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Waits until it has said `text`.
+    pub fn await_log(&self, text: &str) {
+        let deadline = Instant::now() + START;
+        while !self.log().contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?} in {}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub fn folder(&self) -> &Path {
