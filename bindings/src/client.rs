@@ -62,7 +62,7 @@ pub struct ClientSettings {
     pub user_agent: Option<String>,
     /// What relative URLs begin with.
     pub base_url: Option<String>,
-    /// What belongs to the client alone, and not to its sessions.
+    /// What belongs to the client alone, and not to its sessions; but for its proxies, which are below.
     pub own: SessionSettings,
     /// Who is told what happens to calls.
     pub listener: Option<Arc<dyn CallListener>>,

@@ -8,6 +8,7 @@ use pinfold_core::Error;
 use pinfold_core::client::{Authenticator, Refused, Resolver};
 
 use crate::failure::PinfoldFailure;
+use crate::proxies::Proxies;
 use crate::request::Header;
 
 /// What belongs to one session alone.
@@ -19,6 +20,8 @@ pub struct SessionSettings {
     pub cookies: Option<Arc<CookieJar>>,
     /// Who gives tokens, if anybody does.
     pub tokens: Option<Arc<dyn TokenSource>>,
+    /// Its proxies, where they are not its client's.
+    pub proxies: Option<Proxies>,
 }
 
 impl fmt::Debug for SessionSettings {
@@ -222,6 +225,9 @@ pub(crate) fn session(
     }
     if let Some(authenticator) = settings.authenticator() {
         builder = builder.authenticator(authenticator);
+    }
+    if let Some(proxies) = &settings.proxies {
+        builder = builder.proxies(proxies.clone().into_core()?);
     }
     builder.build()
 }

@@ -42,7 +42,12 @@ fn client(kit: &Testkit) -> Arc<Client> {
         user_agent: None,
         proxies: Proxies::None,
         base_url: None,
-        own: SessionSettings { default_headers: Vec::new(), cookies: None, tokens: None },
+        own: SessionSettings {
+            default_headers: Vec::new(),
+            cookies: None,
+            tokens: None,
+            proxies: None,
+        },
         listener: None,
         resolver: None,
         queue_timeout_ms: 0,

@@ -64,6 +64,34 @@ fn a_request_goes_through_each_kind_of_proxy_and_the_next_one_through_the_same_t
 }
 
 #[test]
+fn a_session_goes_through_its_own_proxies_and_nobody_else_does() {
+    let kit = kit();
+    let (ours, other) = (kit.server("proxy"), kit.server("socks"));
+    let client = through(&kit, pinned(&kit, "backend"), "backend", fixed(via("http", "", ours)));
+    let session = |proxies: Option<Proxies>| {
+        let builder = client.session();
+        let builder = match proxies {
+            Some(proxies) => builder.proxies(proxies),
+            None => builder,
+        };
+        builder.build().expect("good settings")
+    };
+    let alice = session(Some(fixed(via("socks5h", "", other))));
+    let (bob, direct) = (session(None), session(Some(Proxies::None)));
+    let counts = || (asked(ours).len(), asked(other).len());
+    for (who, expected) in
+        [(&alice, (0, 1)), (&client, (1, 1)), (&bob, (2, 1)), (&direct, (2, 1)), (&alice, (2, 1))]
+    {
+        who.get(&url("/")).expect("a way");
+        assert_eq!(counts(), expected);
+    }
+    // Another network is another connection by the same way.
+    client.close_idle_connections();
+    alice.get(&url("/")).expect("a way");
+    assert_eq!(counts(), (2, 2));
+}
+
+#[test]
 fn names_are_looked_up_by_the_proxy_unless_the_client_is_to() {
     let kit = kit();
     let port = kit.server("backend").port();

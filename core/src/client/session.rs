@@ -11,6 +11,7 @@ use super::defaults::{Defaults, Raw};
 use super::{Client, Inner, Shared};
 use crate::error::Error;
 use crate::net::SessionId;
+use crate::proxy::Proxies;
 
 /// What belongs to one session alone.
 #[derive(Clone, Default)]
@@ -27,6 +28,7 @@ pub struct SessionBuilder {
     cookies: Option<CookieJar>,
     headers: Vec<Raw>,
     authenticator: Option<Arc<dyn Authenticator>>,
+    proxies: Option<Proxies>,
 }
 
 /// Ends a session that nobody has any more.
@@ -45,7 +47,7 @@ pub(super) struct Sessions {
 
 impl SessionBuilder {
     pub(super) fn new(client: Client) -> Self {
-        Self { client, cookies: None, headers: Vec::new(), authenticator: None }
+        Self { client, cookies: None, headers: Vec::new(), authenticator: None, proxies: None }
     }
 
     /// The session's cookies; by default none are kept, whatever its client does.
@@ -73,12 +75,18 @@ impl SessionBuilder {
         self
     }
 
+    /// The proxies of the session, in the place of the client's; [`Proxies::None`] for none.
+    pub fn proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = Some(proxies);
+        self
+    }
+
     /// The session.
     ///
     /// # Errors
     /// [`Error::InvalidConfig`] names the setting; [`Error::ClientClosed`].
     pub fn build(self) -> Result<Client, Error> {
-        let Self { client, cookies, headers, authenticator } = self;
+        let Self { client, cookies, headers, authenticator, proxies } = self;
         if client.is_closed() {
             return Err(Error::ClientClosed);
         }
@@ -87,6 +95,9 @@ impl SessionBuilder {
         let own = Own { defaults, cookies, auth: auth.map(Arc::new) };
         let shared = client.0.shared.clone();
         let (id, calls) = shared.sessions.begin();
+        if let Some(proxies) = proxies {
+            shared.connections.set_proxies(id, proxies);
+        }
         let life = Some(Arc::new(Life { shared: shared.clone(), id }));
         Ok(Client(Arc::new(Inner { shared, id, own, calls, life })))
     }
@@ -104,7 +115,7 @@ impl Client {
 
 impl Drop for Life {
     fn drop(&mut self) {
-        self.shared.connections.end_session(self.id);
+        self.shared.connections.forget_session(self.id);
     }
 }
 

@@ -1,6 +1,7 @@
 //! One request and one response over a connection that the pin set allows.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use ureq::http;
@@ -44,7 +45,10 @@ pub(crate) struct Setup<'a> {
 #[derive(Debug)]
 pub(crate) struct Connections {
     pool: Arc<Pool>,
-    planner: Planner,
+    planner: Arc<Planner>,
+    /// Those of sessions that go other ways than their client.
+    planners: Mutex<HashMap<SessionId, Arc<Planner>>>,
+    clock: Arc<dyn Clock>,
     identities: Identities<Whose>,
     dialer: Dialer,
     engine: Engine,
@@ -63,12 +67,13 @@ impl Watch {
 impl Connections {
     pub(crate) fn new(setup: Setup<'_>) -> Result<Self, Error> {
         let Setup { judge, clock, max_idle, abort_withdrawn, .. } = setup;
-        let planner = Planner::new(setup.proxies, clock.clone());
+        let planner = Arc::new(Planner::new(setup.proxies, clock.clone()));
         let dialer = Dialer::new(setup.connect_to, setup.resolver, clock.clone(), setup.resumes)?;
-        let pool = Pool::new(Arc::new(judge), clock, max_idle, abort_withdrawn);
+        let pool = Pool::new(Arc::new(judge), clock.clone(), max_idle, abort_withdrawn);
+        let pool = Arc::new(pool);
         let engine = Engine::new(setup.user_agent);
-        let identities = setup.identities;
-        Ok(Self { pool: Arc::new(pool), planner, identities, dialer, engine })
+        let (identities, planners) = (setup.identities, Mutex::default());
+        Ok(Self { pool, planner, planners, clock, identities, dialer, engine })
     }
 
     /// By what certificates are judged now.
@@ -89,6 +94,7 @@ impl Connections {
     /// Closes what is idle, and what is in use when its call ends: the network is another one.
     pub(crate) fn close_idle(&self) {
         self.planner.forget();
+        self.planners().values().for_each(|planner| planner.forget());
         self.dialer.forget_routes();
         self.pool.close_idle();
     }
@@ -98,6 +104,30 @@ impl Connections {
         self.pool.end_session(session);
         self.dialer.end_session(session);
         self.identities.retain(|(its, _)| *its != session);
+    }
+
+    /// Nobody has `session` any more. Not before: a call that is being ended still goes its own way.
+    pub(crate) fn forget_session(&self, session: SessionId) {
+        self.end_session(session);
+        self.planners().remove(&session);
+    }
+
+    /// By which proxies `session` goes, which nobody has used yet.
+    pub(crate) fn set_proxies(&self, session: SessionId, proxies: Proxies) {
+        let planner = Planner::new(proxies, self.clock.clone());
+        self.planners().insert(session, Arc::new(planner));
+    }
+
+    fn planner(&self, session: SessionId) -> Arc<Planner> {
+        match session == SessionId::default() {
+            true => self.planner.clone(),
+            false => self.planners().get(&session).unwrap_or(&self.planner).clone(),
+        }
+    }
+
+    fn planners(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Planner>>> {
+        // The map is whole at every point where a panic could leave it.
+        self.planners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who the client is to `host` in `session` from now on. What is idle there under another identity is
@@ -176,7 +206,7 @@ impl Connections {
         let patience = Patience { deadline, cancel: context.cancel() };
         let identity = self.identities.of(&(key.session, key.host().clone()));
         let key = &Key { identity, ..key.clone() };
-        self.planner.ways(key, patience).map_err(|e| no_way(e, key, context))
+        self.planner(key.session).ways(key, patience).map_err(|e| no_way(e, key, context))
     }
 
     /// By the first of the ways that can be gone. As long as others wait, one may take a third of the
@@ -195,7 +225,9 @@ impl Connections {
             let dial = Dial { judge: &judge, stamp, deadline, context };
             dialled = self.dialer.dial(key, &dial).map(|connection| (connection, key));
             match dialled {
-                Err(Error::ProxyFailed { .. }) if !is_last => self.planner.put_last(key),
+                Err(Error::ProxyFailed { .. }) if !is_last => {
+                    self.planner(key.session).put_last(key);
+                }
                 _ => break,
             }
         }

@@ -12,6 +12,8 @@ extension PinnedClient {
         public var cookies: CookieJar?
         /// Who gives tokens; by default nobody does, whoever gives the client's.
         public var authenticator: Authenticator?
+        /// Where proxies come from; by default from where the client's do.
+        public var proxies = SessionProxies.ofClient
 
         /// A session without cookies and tokens.
         public init() {}
@@ -20,19 +22,33 @@ extension PinnedClient {
             SessionSettings(
                 defaultHeaders: defaultHeaders.map(\.bindings),
                 cookies: cookies?.bindings,
-                tokens: authenticator.map(Tokens.init)
+                tokens: authenticator.map(Tokens.init),
+                proxies: proxies.own?.bindings
             )
         }
 
         var size: Int {
-            defaultHeaders.map { $0.name.utf8.count + $0.value.utf8.count }.reduce(0, +)
+            defaultHeaders.map { $0.name.utf8.count + $0.value.utf8.count }
+                .reduce(proxies.own?.size ?? 0, +)
+        }
+    }
+
+    /// Where a session's proxies come from.
+    public enum SessionProxies: Hashable, Sendable {
+        /// From where the client's do.
+        case ofClient
+        /// From here.
+        case own(Proxies)
+
+        var own: Proxies? {
+            if case .own(let proxies) = self { proxies } else { nil }
         }
     }
 
     /// A session of this client: another one for whoever uses it, with the same pins, settings and limits,
     /// but with connections, TLS sessions, cookies, tokens and identities (``setIdentity(_:for:)``) of its
-    /// own, of which nobody else gets any. For an app with several accounts, and for automation; a session
-    /// costs about a kilobyte.
+    /// own, of which nobody else gets any, and proxies if it is given some. For an app with several accounts,
+    /// and for automation; a session costs about a kilobyte.
     ///
     /// Closing it ends its own calls and closes its connections; closing the client does that for all. Pins
     /// that are replaced through one are replaced for all.

@@ -48,6 +48,23 @@ struct ProxyTests {
         #expect(facts.host == Testkit.host)
     }
 
+    @Test("a session goes through its own proxies, and nobody else does")
+    func sessions() async throws {
+        let refusing = Proxies.fixed(try proxy("proxy_refusing"))
+        let (through, direct) = (try client(refusing), try client(.none))
+        func session(_ client: PinnedClient, _ proxies: Proxies) throws -> PinnedClient {
+            var configuration = PinnedClient.SessionConfiguration()
+            configuration.proxies = .own(proxies)
+            return try client.session(configuration)
+        }
+        for client in [direct, try session(through, .none), try direct.session()] {
+            #expect(try await client.get(url).text == "ok")
+        }
+        for client in [through, try session(direct, refusing), try through.session()] {
+            #expect(await failure(client)?.code == "proxy_refused")
+        }
+    }
+
     @Test("refusals are the proxy's")
     func refusals() async throws {
         let refusing = try proxy("proxy_refusing")

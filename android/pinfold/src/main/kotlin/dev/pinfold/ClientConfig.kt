@@ -11,7 +11,7 @@ import kotlin.time.Duration.Companion.seconds
  * with [PinfoldException.InvalidConfig].
  */
 @PinfoldDsl
-public class ClientConfig internal constructor() : SessionConfig() {
+public class ClientConfig internal constructor() : OwnConfig() {
     /**
      * Whether hosts without an entry in the pin set are refused, so that a forgotten entry is an
      * error on the first request and not a host without pins.
@@ -136,6 +136,9 @@ public class ClientConfig internal constructor() : SessionConfig() {
         addresses.add(host, port, address)
     }
 
+    /** They are among the others. */
+    internal override fun ownProxies() = null
+
     /** All but what is a session's own. */
     internal fun settings() =
         ClientSettings(
@@ -155,7 +158,7 @@ public class ClientConfig internal constructor() : SessionConfig() {
             maxRequestsPerHost = count("max_requests_per_host", maxRequestsPerHost),
             userAgent = userAgent?.wellFormed(),
             baseUrl = baseUrl?.wellFormed(),
-            own = SessionSettings(emptyList(), null, null),
+            own = SessionSettings(emptyList(), null, null, null),
             listener = listener?.let(::Listener),
             resolver = resolver?.let(::Names),
             queueTimeoutMs = millis("queue_timeout", queueTimeout),

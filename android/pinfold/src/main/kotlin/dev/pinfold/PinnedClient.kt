@@ -375,8 +375,8 @@ public class PinnedClient private constructor(
     /**
      * A session of this client: another one for whoever uses it, with the same pins, settings and limits,
      * but with connections, TLS sessions, cookies, tokens and identities ([setIdentity]) of its own, of
-     * which nobody else gets any. For an app with several accounts, and for automation; a session costs
-     * about a kilobyte.
+     * which nobody else gets any, and proxies if it is given some. For an app with several accounts, and
+     * for automation; a session costs about a kilobyte.
      *
      * Closing it ends its own calls and closes its connections; closing the client does that for all.
      * Pins that are replaced through one are replaced for all.

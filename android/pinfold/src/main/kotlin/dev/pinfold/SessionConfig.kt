@@ -1,10 +1,20 @@
 package dev.pinfold
 
 import dev.pinfold.internal.SessionSettings
+import dev.pinfold.internal.Proxies as FfiProxies
 
-/** What a session is told when it is made; see [PinnedClient.session]. A client is one, too. */
+/** What a session is told when it is made; see [PinnedClient.session]. */
 @PinfoldDsl
-public open class SessionConfig internal constructor() {
+public class SessionConfig internal constructor() : OwnConfig() {
+    /** Where its proxies come from; those of its client without. */
+    public var proxies: Proxies? = null
+
+    internal override fun ownProxies() = proxies?.toFfi()
+}
+
+/** What belongs to one session alone. A client is one, too. */
+@PinfoldDsl
+public sealed class OwnConfig {
     /** Where cookies are kept. Without one none are, and those that come are headers like others. */
     public var cookies: CookieJar? = null
 
@@ -35,11 +45,14 @@ public open class SessionConfig internal constructor() {
         defaultHeaders += Header(name, value, isSensitive = true)
     }
 
+    internal abstract fun ownProxies(): FfiProxies?
+
     /** As it is now; to be made where a file may be read. */
     internal fun own(): () -> SessionSettings {
         val headers = defaultHeaders.map(Header::toFfi)
         val jar = cookies
         val tokens = authenticator?.let(::Tokens)
-        return { SessionSettings(headers, jar?.native(), tokens) }
+        val proxies = ownProxies()
+        return { SessionSettings(headers, jar?.native(), tokens, proxies) }
     }
 }

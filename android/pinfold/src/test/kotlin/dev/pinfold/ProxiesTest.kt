@@ -93,6 +93,29 @@ class ProxiesTest {
     }
 
     @Test
+    suspend fun `a session goes through its own proxies, and nobody else does`() {
+        for (server in listOf("proxy", "socks")) Testkit.clear(server)
+        Testkit.client { proxies = Proxies.Fixed(proxy("proxy")) }.use { client ->
+            val ways =
+                listOf(
+                    client.session {
+                        proxies =
+                            Proxies.Fixed(proxy("socks", scheme = Proxy.Scheme.SOCKS5H))
+                    },
+                    client.session(),
+                    client.session { proxies = Proxies.None },
+                    client,
+                )
+            val counts =
+                ways.map {
+                    it.get(Testkit.url("/"))
+                    connects("proxy").size to connects("socks").size
+                }
+            assertEquals(listOf(0 to 1, 1 to 1, 1 to 1, 2 to 1), counts)
+        }
+    }
+
+    @Test
     suspend fun `a selector of the app's is asked, and what it throws ends the call`() {
         Testkit.clear("proxy")
         val dead = ProxyRoute.Via(Proxy(Proxy.Scheme.HTTP, "127.0.0.1", 1))
