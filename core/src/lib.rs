@@ -24,6 +24,7 @@ mod cancel;
 pub mod client;
 mod clock;
 mod der;
+mod driven;
 pub mod error;
 mod events;
 mod facts;

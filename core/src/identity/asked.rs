@@ -1,6 +1,5 @@
 //! Whether a server asks for a certificate, in one handshake, and what comes of signing.
 
-use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -10,13 +9,8 @@ use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
 
 use crate::cancel::CancelToken;
+use crate::driven::Driven;
 use crate::patience::Patience;
-
-thread_local! {
-    /// The handshake that this thread drives. rustls gives its resolver no place for anything that
-    /// belongs to one connection, and resumes a session only with the very resolver of before.
-    static DRIVEN: RefCell<Option<Arc<Asked>>> = const { RefCell::new(None) };
-}
 
 /// What one handshake has to do with a client's certificate.
 #[derive(Debug)]
@@ -42,23 +36,6 @@ impl Asked {
         Arc::new(Self { cancel, deadline, asked, not_signed })
     }
 
-    /// Runs `work`: what a server asks for on this thread meanwhile is asked of this handshake.
-    pub(crate) fn drive<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
-        struct Driving(Option<Arc<Asked>>);
-        impl Drop for Driving {
-            fn drop(&mut self) {
-                DRIVEN.set(self.0.take());
-            }
-        }
-        let _before = Driving(DRIVEN.replace(Some(self.clone())));
-        work()
-    }
-
-    /// The one that this thread drives.
-    pub(super) fn driven() -> Option<Arc<Self>> {
-        DRIVEN.with_borrow(Clone::clone)
-    }
-
     /// Whether the server has asked for a certificate.
     pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
@@ -77,19 +54,21 @@ impl Asked {
     }
 }
 
-fn note() {
-    if let Some(asked) = Asked::driven() {
+fn note(driven: &Driven<Asked>) {
+    if let Some(asked) = driven.current() {
         asked.asked.store(true, Ordering::Relaxed);
     }
 }
 
 /// Who has no certificate.
-#[derive(Debug)]
-pub(crate) struct Nobody;
+#[derive(Debug, Default)]
+pub(crate) struct Nobody {
+    pub(crate) driven: Driven<Asked>,
+}
 
 impl ResolvesClientCert for Nobody {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        note();
+        note(&self.driven);
         None
     }
 
@@ -102,12 +81,15 @@ impl ResolvesClientCert for Nobody {
 /// Who has one, and shows it to the server of their choice whatever authorities it names: a server that
 /// does not know this one's says so.
 #[derive(Debug)]
-pub(super) struct Somebody(pub(super) Arc<CertifiedKey>);
+pub(super) struct Somebody {
+    pub(super) certified: Arc<CertifiedKey>,
+    pub(super) driven: Arc<Driven<Asked>>,
+}
 
 impl ResolvesClientCert for Somebody {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        note();
-        Some(self.0.clone())
+        note(&self.driven);
+        Some(self.certified.clone())
     }
 
     fn has_certs(&self) -> bool {

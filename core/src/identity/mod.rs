@@ -24,6 +24,7 @@ use rustls_pki_types::CertificateDer;
 pub(crate) use set::Identities;
 pub use signer::{ClientSigner, SignatureAlgorithm};
 
+use crate::driven::Driven;
 use crate::error::Error;
 use asked::Somebody;
 
@@ -40,6 +41,8 @@ struct Inner {
     id: u64,
     leaf: Vec<u8>,
     resolver: Arc<dyn ResolvesClientCert>,
+    /// The handshakes that ask for it.
+    driven: Arc<Driven<Asked>>,
 }
 
 impl ClientIdentity {
@@ -84,8 +87,9 @@ impl ClientIdentity {
     pub fn with_signer(chain: Vec<Vec<u8>>, signer: Arc<dyn ClientSigner>) -> Result<Self, Error> {
         let chain = chain.into_iter().map(CertificateDer::from).collect::<Vec<_>>();
         let leaf = key::checked(&chain)?;
-        let key = Arc::new(signer::Foreign::new(signer, leaf.kind));
-        Ok(Self::new(CertifiedKey::new(chain, key)))
+        let driven = Arc::<Driven<Asked>>::default();
+        let key = Arc::new(signer::Foreign::new(signer, leaf.kind, driven.clone()));
+        Ok(Self::new(CertifiedKey::new(chain, key), driven))
     }
 
     fn with_key(
@@ -97,18 +101,19 @@ impl ClientIdentity {
         let certified = CertifiedKey::new(chain, key);
         match certified.keys_match() {
             Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
-                Ok(Self::new(certified))
+                Ok(Self::new(certified, Arc::default()))
             }
             Err(_) => Err(wrong("identity.key", "it is not the key of the certificate")),
         }
     }
 
-    fn new(certified: CertifiedKey) -> Self {
+    fn new(certified: CertifiedKey, driven: Arc<Driven<Asked>>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let leaf = certified.cert.first().map(|leaf| leaf.to_vec()).unwrap_or_default();
-        let resolver = Arc::new(Somebody(Arc::new(certified)));
-        Self(Arc::new(Inner { id, leaf, resolver }))
+        let certified = Arc::new(certified);
+        let resolver = Arc::new(Somebody { certified, driven: driven.clone() });
+        Self(Arc::new(Inner { id, leaf, resolver, driven }))
     }
 
     /// The client's own certificate, DER.
@@ -119,6 +124,11 @@ impl ClientIdentity {
     /// The same one for the whole life of the identity: rustls resumes sessions by it.
     pub(crate) fn resolver(&self) -> Arc<dyn ResolvesClientCert> {
         self.0.resolver.clone()
+    }
+
+    /// The handshakes that are done under it.
+    pub(crate) fn driven(&self) -> &Driven<Asked> {
+        &self.0.driven
     }
 }
 

@@ -13,6 +13,7 @@ use rustls::{SignatureAlgorithm as Kind, SignatureScheme};
 
 use super::asked::{Asked, NotSigned};
 use crate::cancel::Wake;
+use crate::driven::Driven;
 use crate::name::printable;
 use crate::patience::{Bell, Impatience};
 use crate::slots::{NoSlot, Slots};
@@ -119,11 +120,17 @@ pub(super) struct Foreign {
     signer: Arc<dyn ClientSigner>,
     kind: KeyKind,
     slots: Arc<Slots>,
+    driven: Arc<Driven<Asked>>,
 }
 
 impl Foreign {
-    pub(super) fn new(signer: Arc<dyn ClientSigner>, kind: KeyKind) -> Self {
-        Self { signer, kind, slots: Slots::new(MAX_THREADS, HANGS_AFTER) }
+    /// `driven` has the handshakes for which it signs.
+    pub(super) fn new(
+        signer: Arc<dyn ClientSigner>,
+        kind: KeyKind,
+        driven: Arc<Driven<Asked>>,
+    ) -> Self {
+        Self { signer, kind, slots: Slots::new(MAX_THREADS, HANGS_AFTER), driven }
     }
 }
 
@@ -132,8 +139,10 @@ impl SigningKey for Foreign {
         let algorithms = catch_unwind(AssertUnwindSafe(|| self.signer.algorithms()));
         let fits = |it: &SignatureAlgorithm| it.fits(self.kind) && offered.contains(&it.scheme());
         let algorithm = algorithms.unwrap_or_default().into_iter().find(fits)?;
+        // rustls asks within the handshake, and signs in it.
+        let asked = self.driven.current()?;
         let (signer, slots) = (self.signer.clone(), self.slots.clone());
-        Some(Box::new(Signing { signer, slots, algorithm }))
+        Some(Box::new(Signing { signer, slots, algorithm, asked }))
     }
 
     fn algorithm(&self) -> Kind {
@@ -146,15 +155,13 @@ struct Signing {
     signer: Arc<dyn ClientSigner>,
     slots: Arc<Slots>,
     algorithm: SignatureAlgorithm,
+    asked: Arc<Asked>,
 }
 
 impl Signer for Signing {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
-        let Some(asked) = Asked::driven() else {
-            return Err(rustls::Error::General("a handshake that nobody drives".into()));
-        };
-        self.sign_for(&asked, message).map_err(|why| {
-            asked.set_not_signed(why);
+        self.sign_for(&self.asked, message).map_err(|why| {
+            self.asked.set_not_signed(why);
             rustls::Error::General("the client's certificate was not signed for".into())
         })
     }

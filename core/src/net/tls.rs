@@ -69,7 +69,7 @@ impl Tls {
         // Each handshake has its own view of the sessions.
         config.resumption = Resumption::disabled();
         let tickets = resumes.then(Arc::default);
-        Ok(Self { config, verifier, nobody: Arc::new(Nobody), tickets, clock })
+        Ok(Self { config, verifier, nobody: Arc::default(), tickets, clock })
     }
 
     /// Forgets the sessions of TLS that belong to one of the client.
@@ -143,9 +143,10 @@ impl Tls {
         let session = ClientConnection::new(Arc::new(config), name);
         let mut session = session.map_err(|e| internal(e.to_string()))?;
         let mut first = FirstAnswer { stream, is_tls: None, clear: Vec::new() };
-        let done = by
-            .asked
-            .drive(|| self.verifier.drive(by.handshake, || session.complete_io(&mut first)));
+        let driven = by.identity.map_or(&self.nobody.driven, ClientIdentity::driven);
+        let done = driven.drive(by.asked, || {
+            self.verifier.drive(by.handshake, || session.complete_io(&mut first))
+        });
         let FirstAnswer { mut stream, clear, .. } = first;
         if let Err(e) = done {
             // rustls tries once to send the alert; what is left of it must leave too, or the

@@ -1,6 +1,5 @@
 //! The parts of an updater that have a state: what is in force, the store, and the clients.
 
-use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,6 +16,7 @@ use super::store::{Stamp, Store, StoreError, Written};
 use crate::cancel::Wake;
 use crate::client::{Client, WeakClient};
 use crate::clock::Clock;
+use crate::driven::Driven;
 use crate::error::Error;
 use crate::pin::{HostName, HostPolicy, ManagedConfiguration, PinSet};
 use crate::pinset::enforcement::{Freshness, in_force};
@@ -46,6 +46,8 @@ pub(super) struct Engine {
     news: Condvar,
     clients: Mutex<Vec<WeakClient>>,
     listener: Option<Arc<Listener>>,
+    /// Who tells it of something.
+    telling: Driven<()>,
     pub(super) managed: Option<Arc<dyn ManagedConfiguration>>,
 }
 
@@ -119,6 +121,7 @@ impl Engine {
             news: Condvar::new(),
             clients: Mutex::default(),
             listener,
+            telling: Driven::default(),
             managed,
         })
     }
@@ -284,11 +287,15 @@ impl Engine {
 
     pub(super) fn tell(&self, event: &UpdateEvent) {
         if let Some(listener) = &self.listener {
-            let before = TELLING.replace(true);
             // What it does wrong is its own business, and not the look's.
-            let _panicked = catch_unwind(AssertUnwindSafe(|| listener(event)));
-            TELLING.set(before);
+            let tell = || catch_unwind(AssertUnwindSafe(|| listener(event)));
+            let _panicked = self.telling.drive(&Arc::new(()), tell);
         }
+    }
+
+    /// Whether this thread is in the app's listener.
+    pub(super) fn is_telling(&self) -> bool {
+        self.telling.current().is_some()
     }
 
     /// Has `client` told of every pin set to come, and of the one in force.
@@ -385,16 +392,6 @@ impl Wake for Engine {
         drop(self.live());
         self.news.notify_all();
     }
-}
-
-thread_local! {
-    /// Whether this thread tells the listener of something.
-    static TELLING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread is in the app's listener.
-pub(super) fn is_telling() -> bool {
-    TELLING.get()
 }
 
 fn moment(clock: &dyn Clock) -> Moment {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::channel::{Action, Answer, Question, Why, judge};
-use super::engine::{Engine, is_telling};
+use super::engine::Engine;
 use super::status::{Refreshed, UpdateError, UpdateEvent};
 use crate::cancel::{CancelToken, Wake};
 use crate::client::{Method, Request};
@@ -15,7 +15,7 @@ use crate::sync::thread;
 /// Looks, and waits for it. Whoever asks during a look has one more: what that one was told may be
 /// from before the reason for this. Where it is merely time, the one under way will do.
 pub(super) fn refresh(engine: &Arc<Engine>, why: Why) -> Result<Refreshed, UpdateError> {
-    if is_telling() {
+    if engine.is_telling() {
         // What tells it may be the look that it would wait for.
         refresh_in_background(engine);
         return Err(UpdateError::Unavailable("a listener cannot wait for a refresh".into()));

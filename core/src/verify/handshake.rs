@@ -1,7 +1,6 @@
 //! The decision inside the TLS handshakes of our own client.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -15,6 +14,7 @@ use super::refusal::refused;
 use super::refused::RefusedCertificate;
 use super::signature::{schemes, verify_tls12, verify_tls13};
 use crate::cancel::CancelToken;
+use crate::driven::Driven;
 use crate::error::Error;
 use crate::patience::Patience;
 
@@ -83,45 +83,14 @@ impl Handshake {
 
 /// Judges the certificates of handshakes that [`Self::drive`] drives.
 ///
-/// rustls gives its verifier no place for anything that belongs to one connection, and it resumes a
-/// session only with the very verifier under which it was made. So there is one for all connections,
-/// and it finds the handshake by the thread that drives it, for as long as it does; a certificate
-/// that comes at any other time is refused.
+/// There is one for all connections; a certificate that comes while nobody drives is refused.
 #[derive(Debug, Default)]
-pub(crate) struct HandshakeVerifier(Mutex<Vec<(ThreadId, Arc<Handshake>)>>);
+pub(crate) struct HandshakeVerifier(Driven<Handshake>);
 
 impl HandshakeVerifier {
     /// Runs `work`: a certificate that rustls has judged on this thread meanwhile is `handshake`'s.
     pub(crate) fn drive<T>(&self, handshake: &Arc<Handshake>, work: impl FnOnce() -> T) -> T {
-        let _driving = Driving::new(self, handshake);
-        work()
-    }
-
-    fn driven(&self) -> Option<Arc<Handshake>> {
-        let thread = thread::current().id();
-        let all = self.lock();
-        all.iter().find(|(by, _)| *by == thread).map(|(_, handshake)| handshake.clone())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<(ThreadId, Arc<Handshake>)>> {
-        // The list is whole at every point where a panic could leave it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Driving<'a>(&'a HandshakeVerifier);
-
-impl<'a> Driving<'a> {
-    fn new(verifier: &'a HandshakeVerifier, handshake: &Arc<Handshake>) -> Self {
-        verifier.lock().push((thread::current().id(), handshake.clone()));
-        Self(verifier)
-    }
-}
-
-impl Drop for Driving<'_> {
-    fn drop(&mut self) {
-        let thread = thread::current().id();
-        self.0.lock().retain(|(by, _)| *by != thread);
+        self.0.drive(handshake, work)
     }
 }
 
@@ -135,7 +104,7 @@ impl ServerCertVerifier for HandshakeVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let presented = Presented { end_entity, intermediates, name, ocsp, now, live: true };
-        let verified = match self.driven() {
+        let verified = match self.0.current() {
             Some(handshake) => handshake.verify(&presented),
             None => Err(Error::Internal { reason: "a handshake that nobody drives".into() }),
         };
