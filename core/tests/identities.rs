@@ -4,7 +4,6 @@ mod common;
 #[path = "common/process.rs"]
 mod process;
 
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -15,7 +14,7 @@ use pinfold_core::identity::{ClientIdentity, ClientSigner, SignatureAlgorithm};
 use pinfold_core::proxy::{NoProxy, Proxies, Proxy};
 use pinfold_core::{CancelToken, Client, Error, Method, Request};
 use pinfold_testkit::{Event, Server, Testkit};
-use process::{Process, folder, write};
+use process::Process;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use rustls_pki_types::pem::PemObject;
@@ -267,6 +266,23 @@ fn a_signer_signs_once_a_handshake_and_its_failures_are_the_app_s_own() {
     other.join().expect("no panic");
 }
 
+#[test]
+fn a_session_that_ends_takes_its_identities_along() {
+    let kit = kit();
+    let client = client_as(&kit, "client_auth", "client_unknown");
+    let (identity, key) = signing(&kit, Does::Sign);
+    let session = client.session().build().expect("a session");
+    session.set_identity(HOST, Some(identity)).expect("open");
+    session.get(&url("/")).expect("known");
+    assert_eq!(key.signed.load(Ordering::SeqCst), 1);
+    assert!(Arc::strong_count(&key) > 1);
+    session.close();
+    // Nobody holds the key any more: not the client, an idle connection, nor a ticket.
+    assert_eq!(Arc::strong_count(&key), 1);
+    let error = client.get(&url("/")).expect_err("another certificate, which nobody knows");
+    assert_eq!(error.code(), "client_certificate_refused", "{error}");
+}
+
 /// nginx that asks for a certificate, and knows `root`.
 fn nginx(kit: &Testkit) -> Process {
     process::nginx(kit, |folder| {
@@ -365,73 +381,4 @@ fn what_is_no_identity_is_told_by_its_place_and_nothing_of_it() {
     }
     let shown = format!("{:?}", identity(&kit, "client"));
     assert!(shown.starts_with("ClientIdentity(") && shown.len() < 40, "{shown}");
-}
-
-/// Keys on curves as the JDK writes them: PKCS#8 without the public point.
-#[test]
-fn a_key_without_its_public_point_gets_it_from_the_certificate() {
-    let kit = kit();
-    let folder = folder("openssl");
-    write(&folder.join("all.pem"), kit.pki().identity("client"));
-    let openssl = |arguments: &[&str]| {
-        let done = Command::new("openssl").args(arguments).current_dir(&folder).output();
-        let done = done.expect("scripts/setup proxies");
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    };
-    // OpenSSL can leave it out of SEC1, and keeps it so in PKCS#8.
-    openssl(&["ec", "-in", "all.pem", "-no_public", "-out", "sec1.pem"]);
-    openssl(&["pkcs8", "-topk8", "-nocrypt", "-in", "sec1.pem", "-out", "pkcs8.pem"]);
-    let chain = std::fs::read(folder.join("all.pem")).expect("written");
-    for file in ["sec1.pem", "pkcs8.pem"] {
-        let key = std::fs::read(folder.join(file)).expect("written");
-        let identity = ClientIdentity::from_pem(&chain, &key).expect(file);
-        let client = builder(&kit, pinned(&kit, "backend"), "client_auth");
-        let client = client.identity(HOST, identity).build().expect("good settings");
-        client.get(&url("/")).expect(file);
-    }
-    let _gone = std::fs::remove_dir_all(folder);
-}
-
-#[cfg(feature = "pkcs12")]
-#[test]
-fn stores_of_openssl_and_keytool_are_read_and_damaged_ones_refused() {
-    let kit = kit();
-    let folder = folder("stores");
-    let run = |program: &str, arguments: &[&str]| {
-        let done = Command::new(program).args(arguments).current_dir(&folder).output();
-        let done = done.unwrap_or_else(|e| panic!("{program}: {e}"));
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    };
-    let password = "pass:store secret";
-    for (name, more) in [("client", &[][..]), ("client", &["-legacy"]), ("client_rsa", &[])] {
-        write(&folder.join("all.pem"), kit.pki().identity(name));
-        let export = ["pkcs12", "-export", "-in", "all.pem", "-out", "store.p12"];
-        run("openssl", &[&export[..], &["-passout", password], more].concat());
-        let store = std::fs::read(folder.join("store.p12")).expect("written");
-        let _from_before = std::fs::remove_file(folder.join("java.p12"));
-        let [from, to] = ["store.p12", "java.p12"];
-        let java =
-            ["-importkeystore", "-noprompt", "-srcstoretype", "PKCS12", "-srckeystore", from];
-        let java = [&java[..], &["-deststoretype", "PKCS12", "-destkeystore", to]].concat();
-        let secrets = ["-srcstorepass", "store secret", "-deststorepass", "store secret"];
-        run("keytool", &[java, secrets.to_vec()].concat());
-        for store in [store.clone(), std::fs::read(folder.join(to)).expect("written")] {
-            let identity = ClientIdentity::from_pkcs12(&store, "store secret").expect(name);
-            let client = builder(&kit, pinned(&kit, "backend"), "client_auth");
-            let client = client.identity(HOST, identity).build().expect("good settings");
-            client.get(&url("/")).unwrap_or_else(|e| panic!("{name} {more:?}: {e}"));
-        }
-
-        let refused = |store: &[u8], password: &str| {
-            let error = ClientIdentity::from_pkcs12(store, password).expect_err("no store");
-            assert_eq!((error.code(), error.place()), ("invalid_config", Some("identity.pkcs12")));
-            assert!(!error.to_string().contains("secret"), "{error}");
-        };
-        refused(&store, "another secret");
-        refused(&store[..store.len() - 1], "store secret");
-        refused(b"", "store secret");
-        refused(&[0x30; 3_000], "store secret");
-        refused(&vec![0; (1 << 20) + 1], "store secret");
-    }
-    let _gone = std::fs::remove_dir_all(folder);
 }

@@ -4,53 +4,22 @@
 mod common;
 #[path = "common/process.rs"]
 mod process;
+#[path = "common/proxies.rs"]
+mod through;
 
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
 use std::thread;
 
 use common::*;
 use pinfold_core::proxy::{NoProxy, Proxies, Proxy};
-use pinfold_core::{Client, Error, InterceptionReport, PinSet, Roots};
+use pinfold_core::{Client, Error, InterceptionReport, Roots};
 use pinfold_testkit::{Event, Testkit};
-use process::{Process, folder, free_port, write};
-
-const USER: &str = "alice";
-const PASSWORD: &str = "s3cret of alice";
-const LOGIN: &str = "alice:s3cret%20of%20alice@";
-const WRONG: &str = "alice:wr0ng@";
-
-fn proxies(scheme: &str, login: &str, process: &Process) -> Proxies {
-    let proxy = Proxy::parse(&format!("{scheme}://{login}{}", process.addr)).expect("a proxy");
-    Proxies::Fixed { proxy, no_proxy: NoProxy::default() }
-}
-
-fn roots(kit: &Testkit) -> Roots {
-    let roots = ["root", "other_root"].map(|name| kit.pki().certificate(name).to_vec());
-    Roots::Only(roots.into())
-}
-
-/// One that reaches servers of the testkit as `localhost`, which the proxy looks up.
-fn client(kit: &Testkit, pins: PinSet, proxies: Proxies) -> Client {
-    let client = Client::builder(pins).roots(roots(kit)).proxies(proxies);
-    client.timeout(PATIENCE * 2).build().expect("good settings")
-}
-
-/// The entry for `localhost` that `name`'s pin satisfies.
-fn local(kit: &Testkit, name: &str) -> PinSet {
-    set(vec![pinfold_core::pin::HostSpec {
-        host: "localhost".into(),
-        ..host(pins_at(kit, name, pinfold_core::pin::PinAt::Any))
-    }])
-}
-
-fn local_url(kit: &Testkit, server: &str) -> String {
-    format!("https://localhost:{}/bytes/70000", kit.server(server).port())
-}
+use process::{Process, free_port};
+use through::*;
 
 /// What holds behind every proxy that lets the client in.
 fn expect_good(kit: &Testkit, proxies: &Proxies, what: &str) {
-    let good = client(kit, local(kit, "backend"), proxies.clone());
+    let good = behind(kit, local(kit, "backend"), proxies.clone());
     for _ in 0..2 {
         let response =
             good.get(&local_url(kit, "backend")).unwrap_or_else(|e| panic!("{what}: {e}"));
@@ -99,120 +68,6 @@ fn expect_wrong_password_told(kit: &Testkit, scheme: &str, process: &Process, wh
         let error = expect_refused(kit, &proxies(scheme, login, process), &url, what);
         assert_eq!(error.code(), "proxy_auth_required", "{what} {login}: {error}");
     }
-}
-
-enum Auth {
-    None,
-    Basic,
-    Digest,
-}
-
-fn squid(auth: Auth) -> Process {
-    let (folder, port) = (folder("squid"), free_port());
-    let at = |name: &str| folder.join(name).display().to_string();
-    let helpers = "/usr/lib/squid";
-    let access = match auth {
-        Auth::None => "http_access allow all".to_owned(),
-        Auth::Basic => {
-            let hash = Command::new("openssl").args(["passwd", "-apr1", PASSWORD]).output();
-            let hash = hash.expect("scripts/setup proxies").stdout;
-            let line = [format!("{USER}:").as_bytes(), &hash].concat();
-            write(&folder.join("users"), line);
-            let users = at("users");
-            format!(
-                "auth_param basic program {helpers}/basic_ncsa_auth {users}\n\
-                 auth_param basic realm the company's, \"proxy\"\n\
-                 acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all"
-            )
-        }
-        Auth::Digest => {
-            write(&folder.join("users"), format!("{USER}:{PASSWORD}\n"));
-            let users = at("users");
-            format!(
-                "auth_param digest program {helpers}/digest_file_auth {users}\n\
-                 auth_param digest realm company\n\
-                 acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all"
-            )
-        }
-    };
-    let config = format!(
-        "http_port 127.0.0.1:{port}\npid_filename none\ncache deny all\ncache_mem 1 MB\n\
-         access_log none\ncache_log {}\nvisible_hostname proxy.test\nshutdown_lifetime 0 seconds\n\
-         pinger_enable off\ncoredump_dir {}\nnetdb_filename none\n{access}\n",
-        at("cache.log"),
-        folder.display(),
-    );
-    write(&folder.join("conf"), config);
-    Process::start(Command::new("squid").args(["-N", "-f", &at("conf")]), folder.clone(), port)
-}
-
-fn tinyproxy(login: bool) -> Process {
-    let (folder, port) = (folder("tinyproxy"), free_port());
-    let login = match login {
-        // It has no quotes for a blank.
-        true => "BasicAuth alice s3cret",
-        false => "",
-    };
-    let config = format!("Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\n{login}\n");
-    let path = folder.join("conf");
-    write(&path, config);
-    Process::start(Command::new("tinyproxy").arg("-d").arg("-c").arg(path), folder, port)
-}
-
-fn microsocks(login: bool) -> Process {
-    microsocks_at("127.0.0.1", login)
-}
-
-fn microsocks_at(host: &str, login: bool) -> Process {
-    let (folder, port) = (folder("microsocks"), free_port());
-    let mut command = Command::new("microsocks");
-    command.args(["-i", host, "-p", &port.to_string()]);
-    if login {
-        command.args(["-u", USER, "-P", PASSWORD]);
-    }
-    let address = host.parse::<std::net::IpAddr>().expect("an address");
-    Process::start_at(&mut command, folder, (address, port).into())
-}
-
-fn dante(method: &str) -> Process {
-    let (folder, port) = (folder("dante"), free_port());
-    let config = format!(
-        "internal: 127.0.0.1 port = {port}\nexternal: lo\nclientmethod: none\n\
-         socksmethod: {method}\nlogoutput: stderr\n\
-         client pass {{ from: 0/0 to: 0/0 }}\nsocks pass {{ from: 0/0 to: 0/0 }}\n"
-    );
-    let path = folder.join("conf");
-    write(&path, config);
-    Process::start(Command::new("danted").arg("-f").arg(path), folder, port)
-}
-
-fn mitmproxy(arguments: &[&str]) -> Process {
-    let (folder, port) = (folder("mitmproxy"), free_port());
-    let confdir = format!("confdir={}", folder.display());
-    let mut command = Command::new("mitmdump");
-    command.args(["--listen-host", "127.0.0.1", "--listen-port", &port.to_string()]);
-    command.args(["--ssl-insecure", "--set", &confdir]).args(arguments);
-    Process::start(&mut command, folder, port)
-}
-
-/// TLS with the certificate of `chain` in front of `behind`.
-fn tls_in_front(kit: &Testkit, chain: &str, behind: &Process) -> Process {
-    let (folder, port) = (folder("haproxy"), free_port());
-    kit.pki().write_to(&folder).expect("a folder");
-    let read = |kind: &str| {
-        let path = folder.join(format!("{chain}.{kind}.pem"));
-        std::fs::read_to_string(path).expect("written just now")
-    };
-    write(&folder.join("server.pem"), read("chain") + &read("key"));
-    let config = format!(
-        "defaults\n mode tcp\n timeout client 60s\n timeout server 60s\n timeout connect 10s\n\
-         listen proxy\n bind 127.0.0.1:{port} ssl crt {}\n server behind {}\n",
-        folder.join("server.pem").display(),
-        behind.addr,
-    );
-    let path = folder.join("conf");
-    write(&path, config);
-    Process::start(Command::new("haproxy").arg("-db").arg("-f").arg(path), folder, port)
 }
 
 #[test]
@@ -284,7 +139,7 @@ fn addresses_of_ipv6_on_both_sides_of_a_proxy() {
         ..host(pins_at(&kit, "backend", pinfold_core::pin::PinAt::Any))
     };
     for proxies in [proxies("socks5h", LOGIN, &socks), proxies("http", "", &http)] {
-        let client = client(&kit, set(vec![entry.clone()]), proxies);
+        let client = behind(&kit, set(vec![entry.clone()]), proxies);
         let port = at_ipv6(kit.server("backend"));
         let response = client.get(&format!("https://[::1]:{port}/bytes/70000")).expect("pinned");
         assert_eq!(response.body().len(), 70_000);
@@ -292,14 +147,14 @@ fn addresses_of_ipv6_on_both_sides_of_a_proxy() {
 }
 
 #[test]
-fn dante_without_a_password_and_a_wrong_one() {
+fn dante_with_and_without_a_password() {
     let kit = kit();
     let open = dante("none");
     expect_good(&kit, &proxies("socks5h", "", &open), "dante");
     // Its reply to an unknown name has seven bytes and a name.
     expect_unknown_names_and_nobody_told(&kit, &proxies("socks5h", "", &open), "dante");
-    // Its users are the system's, and of those none has this password.
-    let closed = dante("username");
+    let closed = dante_of_users();
+    expect_good(&kit, &proxies("socks5h", LOGIN, &closed), "dante, password");
     expect_wrong_password_told(&kit, "socks5h", &closed, "dante, password");
 }
 
@@ -411,7 +266,7 @@ fn a_proxy_that_speaks_tls_loses_its_tunnels_with_its_pin() {
 fn a_real_proxy_that_is_killed_in_mid_tunnel_is_named() {
     let kit = kit();
     let mut proxy = microsocks(false);
-    let client = client(&kit, local(&kit, "backend"), proxies("socks5h", "", &proxy));
+    let client = behind(&kit, local(&kit, "backend"), proxies("socks5h", "", &proxy));
     let server = kit.server("backend");
     let waiting = thread::spawn({
         let client = client.clone();
