@@ -10,7 +10,7 @@ use pinfold_core::{Client, PinSet, Roots};
 use pinfold_testkit::Testkit;
 
 use crate::common::*;
-use crate::process::{Process, folder, free_port, write};
+use crate::process::{Process, write};
 
 pub const USER: &str = "alice";
 pub const PASSWORD: &str = "s3cret of alice";
@@ -56,55 +56,61 @@ pub enum Auth {
 }
 
 pub fn squid(auth: Auth) -> Process {
-    let (folder, port) = (folder("squid"), free_port());
-    let at = |name: &str| folder.join(name).display().to_string();
-    let helpers = "/usr/lib/squid";
-    let access = match auth {
-        Auth::None => "http_access allow all".to_owned(),
-        Auth::Basic => {
-            let hash = Command::new("openssl").args(["passwd", "-apr1", PASSWORD]).output();
-            let hash = hash.expect("scripts/setup proxies").stdout;
-            let line = [format!("{USER}:").as_bytes(), &hash].concat();
-            write(&folder.join("users"), line);
-            let users = at("users");
-            format!(
-                "auth_param basic program {helpers}/basic_ncsa_auth {users}\n\
+    Process::start("squid", |folder, port| {
+        let at = |name: &str| folder.join(name).display().to_string();
+        let helpers = "/usr/lib/squid";
+        let access = match &auth {
+            Auth::None => "http_access allow all".to_owned(),
+            Auth::Basic => {
+                let hash = Command::new("openssl").args(["passwd", "-apr1", PASSWORD]).output();
+                let hash = hash.expect("scripts/setup proxies").stdout;
+                let line = [format!("{USER}:").as_bytes(), &hash].concat();
+                write(&folder.join("users"), line);
+                let users = at("users");
+                format!(
+                    "auth_param basic program {helpers}/basic_ncsa_auth {users}\n\
                  auth_param basic realm the company's, \"proxy\"\n\
                  acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all"
-            )
-        }
-        Auth::Digest => {
-            write(&folder.join("users"), format!("{USER}:{PASSWORD}\n"));
-            let users = at("users");
-            format!(
-                "auth_param digest program {helpers}/digest_file_auth {users}\n\
+                )
+            }
+            Auth::Digest => {
+                write(&folder.join("users"), format!("{USER}:{PASSWORD}\n"));
+                let users = at("users");
+                format!(
+                    "auth_param digest program {helpers}/digest_file_auth {users}\n\
                  auth_param digest realm company\n\
                  acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all"
-            )
-        }
-    };
-    let config = format!(
-        "http_port 127.0.0.1:{port}\npid_filename none\ncache deny all\ncache_mem 1 MB\n\
+                )
+            }
+        };
+        let config = format!(
+            "http_port 127.0.0.1:{port}\npid_filename none\ncache deny all\ncache_mem 1 MB\n\
          access_log none\ncache_log {}\nvisible_hostname proxy.test\nshutdown_lifetime 0 seconds\n\
          pinger_enable off\ncoredump_dir {}\nnetdb_filename none\n{access}\n",
-        at("cache.log"),
-        folder.display(),
-    );
-    write(&folder.join("conf"), config);
-    Process::start(Command::new("squid").args(["-N", "-f", &at("conf")]), folder.clone(), port)
+            at("cache.log"),
+            folder.display(),
+        );
+        write(&folder.join("conf"), config);
+        let mut command = Command::new("squid");
+        command.args(["-N", "-f", &at("conf")]);
+        command
+    })
 }
 
 pub fn tinyproxy(login: bool) -> Process {
-    let (folder, port) = (folder("tinyproxy"), free_port());
-    let login = match login {
-        // It has no quotes for a blank.
-        true => "BasicAuth alice s3cret",
-        false => "",
-    };
-    let config = format!("Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\n{login}\n");
-    let path = folder.join("conf");
-    write(&path, config);
-    Process::start(Command::new("tinyproxy").arg("-d").arg("-c").arg(path), folder, port)
+    Process::start("tinyproxy", |folder, port| {
+        let login = match login {
+            // It has no quotes for a blank.
+            true => "BasicAuth alice s3cret",
+            false => "",
+        };
+        let config = format!("Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\n{login}\n");
+        let path = folder.join("conf");
+        write(&path, config);
+        let mut command = Command::new("tinyproxy");
+        command.arg("-d").arg("-c").arg(path);
+        command
+    })
 }
 
 pub fn microsocks(login: bool) -> Process {
@@ -112,14 +118,14 @@ pub fn microsocks(login: bool) -> Process {
 }
 
 pub fn microsocks_at(host: &str, login: bool) -> Process {
-    let (folder, port) = (folder("microsocks"), free_port());
-    let mut command = Command::new("microsocks");
-    command.args(["-i", host, "-p", &port.to_string()]);
-    if login {
-        command.args(["-u", USER, "-P", PASSWORD]);
-    }
-    let address = host.parse::<std::net::IpAddr>().expect("an address");
-    Process::start_at(&mut command, folder, (address, port).into())
+    Process::start_at(host, "microsocks", |_, port| {
+        let mut command = Command::new("microsocks");
+        command.args(["-i", host, "-p", &port.to_string()]);
+        if login {
+            command.args(["-u", USER, "-P", PASSWORD]);
+        }
+        command
+    })
 }
 
 pub fn dante(method: &str) -> Process {
@@ -147,45 +153,50 @@ pub fn dante_of_users() -> Process {
     })
 }
 
-fn dante_with(method: &str, variables: impl FnOnce(&Path) -> Vec<(String, String)>) -> Process {
-    let (folder, port) = (folder("dante"), free_port());
-    let config = format!(
-        "internal: 127.0.0.1 port = {port}\nexternal: lo\nclientmethod: none\n\
+fn dante_with(method: &str, variables: impl Fn(&Path) -> Vec<(String, String)>) -> Process {
+    Process::start("dante", |folder, port| {
+        let config = format!(
+            "internal: 127.0.0.1 port = {port}\nexternal: lo\nclientmethod: none\n\
          socksmethod: {method}\nlogoutput: stderr\n\
          client pass {{ from: 0/0 to: 0/0 }}\nsocks pass {{ from: 0/0 to: 0/0 }}\n"
-    );
-    let path = folder.join("conf");
-    write(&path, config);
-    let mut command = Command::new("danted");
-    command.arg("-f").arg(path).envs(variables(&folder));
-    Process::start(&mut command, folder, port)
+        );
+        let path = folder.join("conf");
+        write(&path, config);
+        let mut command = Command::new("danted");
+        command.arg("-f").arg(path).envs(variables(folder));
+        command
+    })
 }
 
 pub fn mitmproxy(arguments: &[&str]) -> Process {
-    let (folder, port) = (folder("mitmproxy"), free_port());
-    let confdir = format!("confdir={}", folder.display());
-    let mut command = Command::new("mitmdump");
-    command.args(["--listen-host", "127.0.0.1", "--listen-port", &port.to_string()]);
-    command.args(["--ssl-insecure", "--set", &confdir]).args(arguments);
-    Process::start(&mut command, folder, port)
+    Process::start("mitmproxy", |folder, port| {
+        let confdir = format!("confdir={}", folder.display());
+        let mut command = Command::new("mitmdump");
+        command.args(["--listen-host", "127.0.0.1", "--listen-port", &port.to_string()]);
+        command.args(["--ssl-insecure", "--set", &confdir]).args(arguments);
+        command
+    })
 }
 
 /// TLS with the certificate of `chain` in front of `behind`.
 pub fn tls_in_front(kit: &Testkit, chain: &str, behind: &Process) -> Process {
-    let (folder, port) = (folder("haproxy"), free_port());
-    kit.pki().write_to(&folder).expect("a folder");
-    let read = |kind: &str| {
-        let path = folder.join(format!("{chain}.{kind}.pem"));
-        std::fs::read_to_string(path).expect("written just now")
-    };
-    write(&folder.join("server.pem"), read("chain") + &read("key"));
-    let config = format!(
-        "defaults\n mode tcp\n timeout client 60s\n timeout server 60s\n timeout connect 10s\n\
+    Process::start("haproxy", |folder, port| {
+        kit.pki().write_to(folder).expect("a folder");
+        let read = |kind: &str| {
+            let path = folder.join(format!("{chain}.{kind}.pem"));
+            std::fs::read_to_string(path).expect("written just now")
+        };
+        write(&folder.join("server.pem"), read("chain") + &read("key"));
+        let config = format!(
+            "defaults\n mode tcp\n timeout client 60s\n timeout server 60s\n timeout connect 10s\n\
          listen proxy\n bind 127.0.0.1:{port} ssl crt {}\n server behind {}\n",
-        folder.join("server.pem").display(),
-        behind.addr,
-    );
-    let path = folder.join("conf");
-    write(&path, config);
-    Process::start(Command::new("haproxy").arg("-db").arg("-f").arg(path), folder, port)
+            folder.join("server.pem").display(),
+            behind.addr,
+        );
+        let path = folder.join("conf");
+        write(&path, config);
+        let mut command = Command::new("haproxy");
+        command.arg("-db").arg("-f").arg(path);
+        command
+    })
 }
