@@ -98,7 +98,9 @@ fn tinyproxy_with_and_without_a_password() {
     expect_good(&kit, &proxies("http", "", &open), "tinyproxy");
     expect_unknown_names_and_nobody_told(&kit, &proxies("http", "", &open), "tinyproxy");
     let closed = tinyproxy(true);
-    expect_good(&kit, &proxies("http", "alice:s3cret@", &closed), "tinyproxy, Basic");
+    let told = proxies("http", "alice:s3cret@", &closed);
+    expect_good(&kit, &told, "tinyproxy, Basic");
+    expect_unknown_names_and_nobody_told(&kit, &told, "tinyproxy, Basic");
     expect_wrong_password_told(&kit, "http", &closed, "tinyproxy, Basic");
 }
 
@@ -111,7 +113,9 @@ fn microsocks_with_and_without_a_password() {
     }
     expect_unknown_names_and_nobody_told(&kit, &proxies("socks5h", "", &open), "microsocks");
     let closed = microsocks(true);
-    expect_good(&kit, &proxies("socks5h", LOGIN, &closed), "microsocks, password");
+    let told = proxies("socks5h", LOGIN, &closed);
+    expect_good(&kit, &told, "microsocks, password");
+    expect_unknown_names_and_nobody_told(&kit, &told, "microsocks, password");
     expect_wrong_password_told(&kit, "socks5h", &closed, "microsocks, password");
 }
 
@@ -134,11 +138,14 @@ fn addresses_of_ipv6_on_both_sides_of_a_proxy() {
     let kit = kit();
     let socks = microsocks_at("::1", true);
     let http = squid(Auth::None);
+    let plain = tinyproxy(false);
     let entry = pinfold_core::pin::HostSpec {
         host: "::1".into(),
         ..host(pins_at(&kit, "backend", pinfold_core::pin::PinAt::Any))
     };
-    for proxies in [proxies("socks5h", LOGIN, &socks), proxies("http", "", &http)] {
+    for proxies in
+        [proxies("socks5h", LOGIN, &socks), proxies("http", "", &http), proxies("http", "", &plain)]
+    {
         let client = behind(&kit, set(vec![entry.clone()]), proxies);
         let port = at_ipv6(kit.server("backend"));
         let response = client.get(&format!("https://[::1]:{port}/bytes/70000")).expect("pinned");
@@ -155,6 +162,11 @@ fn dante_with_and_without_a_password() {
     expect_unknown_names_and_nobody_told(&kit, &proxies("socks5h", "", &open), "dante");
     let closed = dante_of_users();
     expect_good(&kit, &proxies("socks5h", LOGIN, &closed), "dante, password");
+    expect_unknown_names_and_nobody_told(
+        &kit,
+        &proxies("socks5h", LOGIN, &closed),
+        "dante, password",
+    );
     expect_wrong_password_told(&kit, "socks5h", &closed, "dante, password");
 }
 
@@ -189,6 +201,34 @@ fn mitmproxy_is_refused_and_named_where_it_inspects_and_a_proxy_where_it_does_no
     let tunnel = mitmproxy(&["--ignore-hosts", ".*", "--proxyauth", "alice:s3cret"]);
     expect_good(&kit, &proxies("http", "alice:s3cret@", &tunnel), "mitmproxy, a tunnel");
     expect_wrong_password_told(&kit, "http", &tunnel, "mitmproxy");
+    let told = proxies("http", "alice:s3cret@", &tunnel);
+    expect_unknown_names_and_nobody_told(&kit, &told, "mitmproxy, password");
+    let open = mitmproxy(&["--ignore-hosts", ".*"]);
+    expect_good(&kit, &proxies("http", "", &open), "mitmproxy, open");
+    expect_unknown_names_and_nobody_told(&kit, &proxies("http", "", &open), "mitmproxy, open");
+}
+
+#[test]
+fn haproxy_s_tls_in_front_of_a_proxy_with_and_without_a_password() {
+    let kit = kit();
+    // Proxy and origin are both `localhost`, and so have the same pin.
+    let front = |behind: &Process| tls_in_front(&kit, "backend", behind);
+    let at = |login: &str, front: &Process| {
+        let proxy = format!("https://{login}localhost:{}", front.addr.port());
+        let proxy = Proxy::parse(&proxy).expect("a proxy");
+        Proxies::Fixed { proxy, no_proxy: NoProxy::default() }
+    };
+    let behind = [squid(Auth::None), squid(Auth::Basic), squid(Auth::Digest)];
+    for (behind, login) in behind.iter().zip(["", LOGIN, LOGIN]) {
+        let front = front(behind);
+        expect_good(&kit, &at(login, &front), "haproxy");
+        expect_unknown_names_and_nobody_told(&kit, &at(login, &front), "haproxy");
+        for wrong in ["", WRONG].into_iter().filter(|_| !login.is_empty()) {
+            let url = local_url(&kit, "backend");
+            let error = expect_refused(&kit, &at(wrong, &front), &url, "haproxy");
+            assert_eq!(error.code(), "proxy_auth_required", "{wrong}: {error}");
+        }
+    }
 }
 
 fn pem_to_der(pem: &[u8]) -> Vec<u8> {
