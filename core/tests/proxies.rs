@@ -5,6 +5,7 @@ mod common;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -336,8 +337,9 @@ fn connections_and_sessions_serve_their_own_way_alone() {
     assert_eq!(resumed, [false, false, false, true]);
 }
 
-/// Accepts one connection after the other, says `hello` and never anything more.
-fn silent(hello: &'static [u8]) -> (SocketAddr, thread::JoinHandle<()>) {
+/// Accepts one connection after the other, says `hello` and never anything more; tells of each.
+fn silent(hello: &'static [u8]) -> (SocketAddr, mpsc::Receiver<()>, thread::JoinHandle<()>) {
+    let (tell, told) = mpsc::channel();
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("bound");
     let serve = move || {
@@ -351,9 +353,10 @@ fn silent(hello: &'static [u8]) -> (SocketAddr, thread::JoinHandle<()>) {
             }
             let _gone = stream.write_all(hello);
             open.push(stream);
+            let _nobody_asks = tell.send(());
         }
     };
-    (address, thread::spawn(serve))
+    (address, told, thread::spawn(serve))
 }
 
 #[test]
@@ -378,7 +381,7 @@ fn deadlines_and_cancellations_hold_in_every_phase_of_every_handshake() {
     ];
     let short = Duration::from_millis(150);
     for (scheme, hello) in phases {
-        let (address, serving) = silent(hello);
+        let (address, told, serving) = silent(hello);
         let proxy = Proxy::parse(&format!("{scheme}://{LOGIN}{address}")).expect("a proxy");
         let client = |connect: Duration| {
             builder(&kit, pinned(&kit, "backend"), "backend")
@@ -400,8 +403,10 @@ fn deadlines_and_cancellations_hold_in_every_phase_of_every_handshake() {
         let cancel = CancelToken::new();
         let canceller = cancel.clone();
         let cancelling = thread::spawn(move || {
-            // In the midst of it, or before: the end is the same.
-            thread::yield_now();
+            // In the midst of it: the third connection has got all that it gets.
+            for _ in 0..3 {
+                told.recv().expect("three connections");
+            }
             canceller.cancel();
         });
         let request = Request::new(Method::Get, &url("/")).expect("good");
@@ -410,7 +415,6 @@ fn deadlines_and_cancellations_hold_in_every_phase_of_every_handshake() {
         assert_eq!(error, Error::Cancelled, "{scheme} {hello:?}");
         assert!(begun.elapsed() < PATIENCE / 2);
         cancelling.join().expect("no panic");
-        // One that was cancelled before it said anything has ended it already.
         drop(TcpStream::connect(address));
         serving.join().expect("no panic");
     }
