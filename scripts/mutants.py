@@ -19,7 +19,8 @@ GROUPS = {
                [("", ["pinset::"]), ("pinset", []), ("updates", [])]),
     "update": (["core/src/update/*.rs", "core/src/verify/refused.rs"],
                [("", ["update::", "verify::refused", "--skip", "update::fleet"]), ("channel", []),
-                ("validators", []), ("mirrors", []), ("", ["update::fleet"]), ("updates", ["--skip", "a_thousand"])]),
+                ("validators", []), ("mirrors", []), ("looks", []), ("inspection", []),
+                ("", ["update::fleet"]), ("updates", ["--skip", "a_thousand"])]),
     "net": (["core/src/clock.rs", "core/src/net/pool.rs"],
             [("", ["net::", "clock::"]), ("connections", []), ("generations", []), ("updates", [])]),
 }

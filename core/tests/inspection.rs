@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use common::*;
 use pinfold_core::pin::{ManagedConfiguration, Outcome};
-use pinfold_core::update::{PinSetUpdater, UpdateEvent};
+use pinfold_core::update::{PinSetUpdater, Refreshed, UpdateEvent};
 use pinfold_core::verify::{TrustQuestion, TrustedPath};
 use pinfold_core::{Client, PlatformTrust, Roots, UntrustedReason};
 use pinfold_testkit::{Owner, Testkit};
@@ -60,6 +60,7 @@ struct Inspected {
     client: Client,
     managed: Arc<Managed>,
     events: Arc<Mutex<Vec<UpdateEvent>>>,
+    updater: PinSetUpdater,
 }
 
 fn inspected(kit: &Testkit, roots: Roots, edit: impl FnOnce(&mut Value)) -> Inspected {
@@ -82,7 +83,7 @@ fn inspected(kit: &Testkit, roots: Roots, edit: impl FnOnce(&mut Value)) -> Insp
         .connect_to(HOST, 443, kit.server("interceptor").addr())
         .build()
         .expect("good settings");
-    Inspected { client, managed, events }
+    Inspected { client, managed, events, updater }
 }
 
 fn with_authority(kit: &Testkit) -> Roots {
@@ -97,12 +98,17 @@ fn code(client: &Client) -> Option<&'static str> {
 #[test]
 fn what_owner_and_management_both_name_passes_and_is_always_told() {
     let kit = kit();
-    let Inspected { client, events, .. } = inspected(&kit, with_authority(&kit), |_| {});
-    for _ in 0..2 {
+    let Inspected { client, events, updater, .. } = inspected(&kit, with_authority(&kit), |_| {});
+    for version in 2..4 {
         let response = client.get(&url("/")).expect("inspected with consent");
         assert_eq!(response.verdict().outcome, Outcome::Inspected(ID.into()));
         assert!(response.verdict().facts.interception.is_some(), "who it is, is told as ever");
         assert_eq!(response.matched_pin(), None);
+        // A newer pin set makes no news of it.
+        let mut payload = Owner::payload(kit.pki(), version, &["backend"]);
+        payload["inspection_authorities"] = json!([authority(&kit)]);
+        kit.server("rsa").publish("/bundle.json", kit.owner().bundle(&payload));
+        assert_eq!(updater.refresh(), Ok(Refreshed::Updated));
     }
     let inspected = UpdateEvent::Inspected { host: HOST.into(), authority: ID.into() };
     let told = events.lock().expect("a list").clone();

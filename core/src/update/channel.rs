@@ -204,7 +204,7 @@ impl Channel {
         // So that two looks of halves see all of it, and whole ones begin elsewhere each time.
         let least = if all { urls.len() } else { regular(urls.len()) };
         let step = if least == urls.len() { 1 } else { least };
-        self.kept.begin = ((self.kept.begin as usize % count + step) % count) as u64;
+        self.kept.begin = (self.kept.begin as usize % count + step) as u64;
         self.flight = Some(Flight::new(urls, all, at, self.total));
         self.number += 1;
         self.before = self.state.order();

@@ -172,6 +172,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_is_read_as_itself() {
+        let kept = Kept {
+            install_id: [7; 16],
+            digest: Some(Digest::of(b"a bundle")),
+            checked: Some(1),
+            tried: Some(2),
+            due: Some(3),
+            failures: 4,
+            begin: 5,
+            forced: 6,
+            forced_last: Some(7),
+        };
+        assert_eq!(Kept::parse(&kept.with(&bundle())), Ok((kept, bundle())));
+    }
+
+    #[test]
     fn the_device_is_found_in_what_an_earlier_version_wrote() {
         let old = include_bytes!("../../tests/data/pinset/golden/store-0.1");
         let (kept, _) = Kept::parse(&old[40..]).expect("readable");

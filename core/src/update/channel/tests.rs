@@ -78,7 +78,7 @@ fn a_look_that_is_due_asks_half_of_many_mirrors_and_one_that_matters_asks_all() 
         (Why::Due, NOW, 4, 1),
     ] {
         assert_eq!(asked(&mut channel, why, wall), count, "{why:?}");
-        assert_eq!(channel.kept().begin, begin, "{why:?}");
+        assert_eq!(channel.kept().begin % 6, begin, "{why:?}");
     }
     let first = questions(&channel.begin(Why::Asked, at(NOW), START));
     assert_eq!(first[0].url, "https://e0", "where the last one would have gone on");
