@@ -197,6 +197,6 @@ fn a_thousand_hosts_are_asked_within_ten_seconds_and_not_all_at_once() {
     let times = times.lines().last().unwrap_or_default().split(' ').map(str::parse::<f64>);
     let took: f64 = times.map(|time| time.expect("seconds")).sum();
     assert!(took < 10.0, "{took} s");
-    // A connection is counted until its server has seen the end of it.
-    assert!((1..=16).contains(&most.load(Ordering::SeqCst)), "{most:?}");
+    // A connection is counted until its server has seen the end of it, which may be some later.
+    assert!((1..=64).contains(&most.load(Ordering::SeqCst)), "{most:?}");
 }
