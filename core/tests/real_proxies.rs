@@ -212,7 +212,7 @@ fn mitmproxy_is_refused_and_named_where_it_inspects_and_a_proxy_where_it_does_no
 fn haproxy_s_tls_in_front_of_a_proxy_with_and_without_a_password() {
     let kit = kit();
     // Proxy and origin are both `localhost`, and so have the same pin.
-    let front = |behind: &Process| tls_in_front(&kit, "backend", behind);
+    let front = |behind: &Process| tls_in_front(&kit, "backend", behind.addr);
     let at = |login: &str, front: &Process| {
         let proxy = format!("https://{login}localhost:{}", front.addr.port());
         let proxy = Proxy::parse(&proxy).expect("a proxy");
@@ -241,7 +241,7 @@ fn pem_to_der(pem: &[u8]) -> Vec<u8> {
 fn a_proxy_that_speaks_tls_is_judged_under_its_own_name_and_pinned_where_the_pin_set_says_so() {
     let kit = kit();
     let behind = tinyproxy(false);
-    let front = tls_in_front(&kit, "rotated", &behind);
+    let front = tls_in_front(&kit, "rotated", behind.addr);
     let proxy = format!("https://localhost:{}", front.addr.port());
     let through = Proxies::Fixed {
         proxy: Proxy::parse(&proxy).expect("a proxy"),
@@ -281,7 +281,7 @@ fn a_proxy_that_speaks_tls_is_judged_under_its_own_name_and_pinned_where_the_pin
 fn a_proxy_that_speaks_tls_loses_its_tunnels_with_its_pin() {
     let kit = kit();
     let behind = squid(Auth::Basic);
-    let front = tls_in_front(&kit, "rotated", &behind);
+    let front = tls_in_front(&kit, "rotated", behind.addr);
     let proxy = Proxy::parse(&format!("https://{LOGIN}localhost:{}", front.addr.port()));
     let proxies = Proxies::Fixed { proxy: proxy.expect("a proxy"), no_proxy: NoProxy::default() };
     let pins = |pin: &str| {

@@ -9,13 +9,14 @@ mod through;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use common::*;
-use pinfold_core::proxy::Proxies;
+use pinfold_core::proxy::{NoProxy, Proxies, Proxy};
 use pinfold_core::update::{PinSetUpdater, Refreshed};
-use pinfold_core::{Method, Request};
+use pinfold_core::{CancelToken, Error, Method, Request};
 use pinfold_testkit::{Owner, Testkit};
 use process::{Process, free_port};
 use through::*;
@@ -180,4 +181,66 @@ fn pin_sets_come_through_the_same_proxies() {
     assert_eq!(requests(server), 0);
     assert_eq!(updater(LOGIN).refresh(), Ok(Refreshed::Updated));
     assert!(requests(server) > 0);
+}
+
+/// Takes connections, hears something, says `hello` and then no more; tells of each.
+fn silent_after(hello: &'static [u8]) -> (SocketAddr, mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let addr = listener.local_addr().expect("bound");
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut stream = stream;
+            let _heard = stream.read(&mut [0; 1_024]);
+            let _gone = stream.write_all(hello);
+            open.push(stream);
+            let _nobody_asks = tell.send(());
+        }
+    });
+    (addr, told)
+}
+
+/// Inside TLS to a proxy: what it should say of the tunnel, and TLS with the origin inside that.
+#[test]
+fn deadlines_and_cancellations_hold_inside_tls_to_a_proxy() {
+    let kit = kit();
+    let short = Duration::from_millis(400);
+    for hello in [&b""[..], b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\n\r\n"] {
+        let (behind, told) = silent_after(hello);
+        let front = tls_in_front(&kit, "rotated", behind);
+        let proxy = Proxy::parse(&format!("https://localhost:{}", front.addr.port()));
+        let proxy = proxy.expect("a proxy");
+        let client = |connect: Duration| {
+            let proxies = Proxies::Fixed { proxy: proxy.clone(), no_proxy: NoProxy::default() };
+            let builder = builder(&kit, pinned(&kit, "backend"), "backend").proxies(proxies);
+            builder.connect_timeout(connect).build().expect("good settings")
+        };
+        let heard = |what: &str| told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{what}"));
+        let begun = Instant::now();
+        let error = client(short).get(&url("/")).expect_err("silence");
+        assert!(matches!(error.code(), "proxy_failed" | "timeout_connect"), "{hello:?}: {error}");
+        assert!(begun.elapsed() < PATIENCE, "{hello:?}");
+        heard("it came as far as the proxy");
+        let request = Request::new(Method::Get, &url("/")).expect("good");
+        let request = request.timeout(short).expect("good");
+        let error = client(PATIENCE).send(&request).expect_err("silence");
+        assert_eq!(error.code(), "timeout_total", "{hello:?}: {error}");
+        heard("once more");
+        let cancel = CancelToken::new();
+        let patient = client(PATIENCE);
+        let begun = Instant::now();
+        let error = thread::scope(|scope| {
+            let request = Request::new(Method::Get, &url("/")).expect("good");
+            let waiting = scope.spawn({
+                let cancel = cancel.clone();
+                move || patient.send_cancellable(&request, &cancel)
+            });
+            heard("in the midst of it");
+            cancel.cancel();
+            waiting.join().expect("no panic").expect_err("cancelled")
+        });
+        assert_eq!(error, Error::Cancelled, "{hello:?}");
+        assert!(begun.elapsed() < PATIENCE / 2, "{hello:?}");
+    }
 }

@@ -179,7 +179,7 @@ pub fn mitmproxy(arguments: &[&str]) -> Process {
 }
 
 /// TLS with the certificate of `chain` in front of `behind`.
-pub fn tls_in_front(kit: &Testkit, chain: &str, behind: &Process) -> Process {
+pub fn tls_in_front(kit: &Testkit, chain: &str, behind: SocketAddr) -> Process {
     Process::start("haproxy", |folder, port| {
         kit.pki().write_to(folder).expect("a folder");
         let read = |kind: &str| {
@@ -191,7 +191,7 @@ pub fn tls_in_front(kit: &Testkit, chain: &str, behind: &Process) -> Process {
             "defaults\n mode tcp\n timeout client 60s\n timeout server 60s\n timeout connect 10s\n\
          listen proxy\n bind 127.0.0.1:{port} ssl crt {}\n server behind {}\n",
             folder.join("server.pem").display(),
-            behind.addr,
+            behind,
         );
         let path = folder.join("conf");
         write(&path, config);

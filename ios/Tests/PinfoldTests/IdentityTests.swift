@@ -52,6 +52,40 @@ struct IdentityTests {
         #expect(error?.place == "client_certificate")
     }
 
+    #if os(Linux) || os(macOS)
+        /// A key that only another process reads, which signs with it.
+        struct OpenSSL: ClientSigner {
+            let key: URL
+            let algorithms = [SignatureAlgorithm.ecdsaP256Sha256]
+
+            func sign(_ message: Data, with algorithm: SignatureAlgorithm) throws -> Data {
+                let (process, input, output) = (Process(), Pipe(), Pipe())
+                process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+                process.arguments = ["openssl", "dgst", "-sha256", "-sign", key.path]
+                process.standardInput = input
+                process.standardOutput = output
+                try process.run()
+                input.fileHandleForWriting.write(message)
+                try input.fileHandleForWriting.close()
+                process.waitUntilExit()
+                return output.fileHandleForReading.readDataToEndOfFile()
+            }
+        }
+
+        @Test("a key that stays elsewhere signs for the client")
+        func signed() async throws {
+            let key = FileManager.default.temporaryDirectory
+                .appendingPathComponent("pinfold-\(UUID().uuidString).pem")
+            try kit.identity("client").write(to: key)
+            defer { try? FileManager.default.removeItem(at: key) }
+            let chain = [try kit.certificate("client"), try kit.certificate("intermediate")]
+            let client = try kit.client("client_auth")
+            try client.setIdentity(
+                ClientIdentity(chain: chain, signer: OpenSSL(key: key)), for: Testkit.host)
+            #expect(try await client.get(url).text == "ok")
+        }
+    #endif
+
     @Test("every algorithm crosses both ways")
     func algorithms() {
         for algorithm in SignatureAlgorithm.allCases {
