@@ -195,6 +195,8 @@ pub enum Error {
     Truncated {
         /// The host that answered.
         host: String,
+        /// The URL of the proxy between, without user and password; none where there is none.
+        proxy: Option<String>,
         /// How many decoded bytes had arrived.
         received: u64,
     },
@@ -363,11 +365,11 @@ impl Error {
     }
 
     /// The URL of the proxy that failed or refused, or through which a certificate came that was
-    /// refused; without user and password.
+    /// refused, or a body that was cut off; without user and password.
     pub fn proxy(&self) -> Option<&str> {
         match self {
             Self::ProxyAuthRequired { proxy, .. } | Self::ProxyRefused { proxy, .. } => Some(proxy),
-            Self::ProxyFailed { proxy, .. } => proxy.as_deref(),
+            Self::ProxyFailed { proxy, .. } | Self::Truncated { proxy, .. } => proxy.as_deref(),
             error => error.certificate()?.proxy.as_deref(),
         }
     }
@@ -384,6 +386,7 @@ impl Error {
             | Self::PinMismatch(facts)
             | Self::PinSetLapsed(facts)
             | Self::Untrusted { facts, .. } => facts.proxy = Some(proxy.to_owned()),
+            Self::Truncated { proxy: its, .. } => *its = Some(proxy.to_owned()),
             _ => {}
         }
         self
@@ -505,10 +508,13 @@ impl fmt::Display for Error {
             Self::TooManyRedirects { host, limit } => {
                 write!(f, "more than {limit} redirects, the last one from {host}")
             }
-            Self::Truncated { host, received } => write!(
-                f,
-                "the response of {host} was cut off after {received} bytes: incomplete, do not use it"
-            ),
+            Self::Truncated { host, proxy, received } => {
+                write!(f, "the response of {host} was cut off after {received} bytes")?;
+                if let Some(proxy) = proxy {
+                    write!(f, " (through the proxy {proxy})")?;
+                }
+                f.write_str(": incomplete, do not use it")
+            }
             Self::Untrusted { reason, facts } => {
                 let host = &facts.host;
                 match reason {

@@ -76,7 +76,7 @@ fn a_body_that_breaks_off_is_an_error_and_stays_one() {
     for (path, received) in [("/short", 10), ("/truncated", 14), ("/chunked-cut", 5)] {
         let mut response = stream(&client, &get(path));
         let (body, error) = pull_all(response.body_mut(), 1_000);
-        let truncated = Error::Truncated { host: HOST.into(), received };
+        let truncated = Error::Truncated { host: HOST.into(), proxy: None, received };
         assert_eq!((body.len() as u64, error.as_ref()), (received, Some(&truncated)), "{path}");
         assert_eq!(response.body_mut().pull(&mut [0; 9]), Err(truncated));
     }

@@ -244,3 +244,22 @@ fn deadlines_and_cancellations_hold_inside_tls_to_a_proxy() {
         assert!(begun.elapsed() < PATIENCE / 2, "{hello:?}");
     }
 }
+
+#[test]
+fn a_proxy_that_dies_within_a_body_is_named() {
+    let kit = kit();
+    let dying = kit.server("proxy_dying").addr();
+    let client = |proxies: Proxies| behind(&kit, local(&kit, "backend"), proxies);
+    let url = local_url(&kit, "backend");
+    let error = client(at("http", LOGIN, dying)).get(&url).expect_err("it dies");
+    assert_eq!((error.code(), error.host()), ("truncated", Some("localhost")));
+    assert_eq!(error.proxy(), Some(format!("http://{dying}").as_str()));
+    let text = error.to_string();
+    assert!(text.contains(&format!("(through the proxy http://{dying})")), "{text}");
+    assert!(!format!("{text}{error:?}").contains("s3cret"), "{error:?}");
+    // Nobody is named where nobody is between.
+    let short = url.replace("/bytes/70000", "/short");
+    let error = client(Proxies::None).get(&short).expect_err("it is cut off");
+    assert_eq!((error.code(), error.proxy()), ("truncated", None));
+    assert!(!error.to_string().contains("proxy"), "{error}");
+}

@@ -90,7 +90,9 @@ pub(super) fn exchange(
         _ => Retry::Never,
     };
     match withdrawn.withdrawn() {
-        Some(facts) if !context.cancel().is_cancelled() => (Err(Error::PinMismatch(facts)), retry),
+        Some(facts) if !context.cancel().is_cancelled() => {
+            (Err(withdrawn.told(Error::PinMismatch(facts))), retry)
+        }
         _ => (Err(error), retry),
     }
 }

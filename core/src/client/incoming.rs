@@ -82,9 +82,12 @@ impl Incoming {
 
     fn failure(&self, e: io::Error) -> Error {
         match (self.watch.withdrawn(), failure(e.into(), self.origin.host().as_str())) {
-            (Some(facts), _) if !self.context.cancel().is_cancelled() => Error::PinMismatch(facts),
+            (Some(facts), _) if !self.context.cancel().is_cancelled() => {
+                self.watch.told(Error::PinMismatch(facts))
+            }
             (_, Error::ConnectionLost { host, .. }) => {
-                Error::Truncated { host, received: self.received }
+                let received = self.received;
+                self.watch.told(Error::Truncated { host, proxy: None, received })
             }
             (_, e) => e,
         }

@@ -55,12 +55,20 @@ pub(crate) struct Connections {
 }
 
 /// Looks on while an exchange is under way.
-pub(crate) struct Watch(Arc<Handle>);
+pub(crate) struct Watch {
+    handle: Arc<Handle>,
+    key: Key,
+}
 
 impl Watch {
     /// Why the connection must not go on, where it must not.
     pub(crate) fn withdrawn(&self) -> Option<Box<CertificateFacts>> {
-        self.0.withdrawn()
+        self.handle.withdrawn()
+    }
+
+    /// The error of what is under way: it names the proxy.
+    pub(crate) fn told(&self, error: Error) -> Error {
+        self.key.told(error)
     }
 }
 
@@ -261,7 +269,8 @@ impl Leased<'_> {
     }
 
     pub(crate) fn watch(&self) -> Watch {
-        Watch(self.lease.connection.handle().clone())
+        let connection = &self.lease.connection;
+        Watch { handle: connection.handle().clone(), key: connection.key().clone() }
     }
 
     /// Sends a request and reads the head of its response.
