@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::*;
 use pinfold_core::client::Retries;
+use pinfold_core::proxy::{NoProxy, Proxies, Proxy};
 use pinfold_core::{Event, EventListener};
 
 #[derive(Default)]
@@ -67,6 +68,41 @@ fn a_listener_is_told_in_order_what_happens_to_each_call_and_no_secret() {
         "host_not_pinned elsewhere.test",
     ];
     assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn nobody_is_told_the_password_of_a_proxy() {
+    let kit = kit();
+    // Let in, not let in, and answered by something that is no proxy.
+    for (login, server, answered) in [
+        ("user:open%20sesame@", "proxy_login", true),
+        ("user:open%20sesame@", "socks_login", true),
+        ("user:s3cret@", "proxy_login", false),
+        ("user:s3cret@", "socks_login", false),
+        ("user:s3cret@", "garbage", false),
+    ] {
+        let scheme = if server.starts_with("socks") { "socks5h" } else { "http" };
+        let proxy = format!("{scheme}://{login}{}", kit.server(server).addr());
+        let proxy = Proxy::parse(&proxy).expect("a proxy");
+        let proxies = Proxies::Fixed { proxy, no_proxy: NoProxy::default() };
+        let notes = Arc::new(Notes::default());
+        let builder = builder(&kit, pinned(&kit, "backend"), "backend").proxies(proxies.clone());
+        let mut told = format!("{proxies:?} {builder:?}");
+        let client = builder.listener(notes.clone()).build().expect("good settings");
+        let result = client.get(&url("/"));
+        assert_eq!(result.is_ok(), answered, "{server} {result:?}");
+        let notes = notes.0.lock().expect("no panic").clone();
+        assert!(matches!(
+            (notes.last(), answered),
+            (Some((_, Event::Answered { .. })), true) | (Some((_, Event::Failed { .. })), false)
+        ));
+        told += &format!("{client:?} {notes:?} {result:?}");
+        told.extend(result.err().map(|error| error.to_string()));
+        // As it is, as it stands in the URL, and as Basic sends it (the last bytes are the password's).
+        for secret in ["open sesame", "open%20sesame", "vcGVuIHNlc2FtZQ", "s3cret", "zM2NyZXQ"] {
+            assert!(!told.contains(secret), "{server}: {told}");
+        }
+    }
 }
 
 #[test]
