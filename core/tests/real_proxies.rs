@@ -137,15 +137,19 @@ fn at_ipv6(server: &pinfold_testkit::Server) -> u16 {
 fn addresses_of_ipv6_on_both_sides_of_a_proxy() {
     let kit = kit();
     let socks = microsocks_at("::1", true);
-    let http = squid(Auth::None);
-    let plain = tinyproxy(false);
+    let http = squid_at("::1", Auth::Basic);
+    let plain = tinyproxy_at("::1", false);
+    let dante = dante("none");
     let entry = pinfold_core::pin::HostSpec {
         host: "::1".into(),
         ..host(pins_at(&kit, "backend", pinfold_core::pin::PinAt::Any))
     };
-    for proxies in
-        [proxies("socks5h", LOGIN, &socks), proxies("http", "", &http), proxies("http", "", &plain)]
-    {
+    for proxies in [
+        proxies("socks5h", LOGIN, &socks),
+        proxies("http", LOGIN, &http),
+        proxies("http", "", &plain),
+        proxies("socks5h", "", &dante),
+    ] {
         let client = behind(&kit, set(vec![entry.clone()]), proxies);
         let port = at_ipv6(kit.server("backend"));
         let response = client.get(&format!("https://[::1]:{port}/bytes/70000")).expect("pinned");
@@ -218,8 +222,8 @@ fn haproxy_s_tls_in_front_of_a_proxy_with_and_without_a_password() {
         let proxy = Proxy::parse(&proxy).expect("a proxy");
         Proxies::Fixed { proxy, no_proxy: NoProxy::default() }
     };
-    let behind = [squid(Auth::None), squid(Auth::Basic), squid(Auth::Digest)];
-    for (behind, login) in behind.iter().zip(["", LOGIN, LOGIN]) {
+    let behind = [squid(Auth::None), squid(Auth::Basic), squid(Auth::Digest), tinyproxy(true)];
+    for (behind, login) in behind.iter().zip(["", LOGIN, LOGIN, "alice:s3cret@"]) {
         let front = front(behind);
         expect_good(&kit, &at(login, &front), "haproxy");
         expect_unknown_names_and_nobody_told(&kit, &at(login, &front), "haproxy");
@@ -229,6 +233,24 @@ fn haproxy_s_tls_in_front_of_a_proxy_with_and_without_a_password() {
             assert_eq!(error.code(), "proxy_auth_required", "{wrong}: {error}");
         }
     }
+}
+
+#[test]
+fn a_refusal_of_squid_s_is_its_own_in_the_open_and_inside_haproxy_s_tls() {
+    let kit = kit();
+    let squid = squid(Auth::Never);
+    let front = tls_in_front(&kit, "backend", squid.addr);
+    let inside = Proxy::parse(&format!("https://localhost:{}", front.addr.port()));
+    let inside = Proxies::Fixed { proxy: inside.expect("a proxy"), no_proxy: NoProxy::default() };
+    for through in [proxies("http", "", &squid), inside] {
+        match expect_refused(&kit, &through, &local_url(&kit, "backend"), "squid") {
+            Error::ProxyRefused { status: 403, reason, .. } => {
+                assert!(reason.contains("x-squid-error: ERR_ACCESS_DENIED"), "{reason}");
+            }
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(connections(kit.server("backend")), 0);
 }
 
 fn pem_to_der(pem: &[u8]) -> Vec<u8> {

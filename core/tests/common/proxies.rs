@@ -51,16 +51,24 @@ pub fn local_url(kit: &Testkit, server: &str) -> String {
 
 pub enum Auth {
     None,
+    /// Nobody is let through.
+    Never,
     Basic,
     Digest,
 }
 
 pub fn squid(auth: Auth) -> Process {
-    Process::start("squid", |folder, port| {
+    squid_at("127.0.0.1", auth)
+}
+
+pub fn squid_at(host: &str, auth: Auth) -> Process {
+    Process::start_at(host, "squid", |folder, port| {
+        let listens = SocketAddr::new(host.parse().expect("an address"), port);
         let at = |name: &str| folder.join(name).display().to_string();
         let helpers = "/usr/lib/squid";
         let access = match &auth {
             Auth::None => "http_access allow all".to_owned(),
+            Auth::Never => "http_access deny all".to_owned(),
             Auth::Basic => {
                 let hash = Command::new("openssl").args(["passwd", "-apr1", PASSWORD]).output();
                 let hash = hash.expect("scripts/setup proxies").stdout;
@@ -84,7 +92,7 @@ pub fn squid(auth: Auth) -> Process {
             }
         };
         let config = format!(
-            "http_port 127.0.0.1:{port}\npid_filename none\ncache deny all\ncache_mem 1 MB\n\
+            "http_port {listens}\npid_filename none\ncache deny all\ncache_mem 1 MB\n\
          access_log none\ncache_log {}\nvisible_hostname proxy.test\nshutdown_lifetime 0 seconds\n\
          pinger_enable off\ncoredump_dir {}\nnetdb_filename none\n{access}\n",
             at("cache.log"),
@@ -98,13 +106,17 @@ pub fn squid(auth: Auth) -> Process {
 }
 
 pub fn tinyproxy(login: bool) -> Process {
-    Process::start("tinyproxy", |folder, port| {
+    tinyproxy_at("127.0.0.1", login)
+}
+
+pub fn tinyproxy_at(host: &str, login: bool) -> Process {
+    Process::start_at(host, "tinyproxy", |folder, port| {
         let login = match login {
             // It has no quotes for a blank.
             true => "BasicAuth alice s3cret",
             false => "",
         };
-        let config = format!("Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\n{login}\n");
+        let config = format!("Port {port}\nListen {host}\nTimeout 60\nMaxClients 50\n{login}\n");
         let path = folder.join("conf");
         write(&path, config);
         let mut command = Command::new("tinyproxy");
