@@ -280,8 +280,11 @@ fn a_wrong_pin_for_the_update_server_does_not_keep_the_update_out() {
     let kit = kit();
     let pin = |name: &str| json!({ "sha256": digest(&kit.pki().pin(name)) });
     let mut payload = Owner::payload(kit.pki(), 1, &["backend"]);
-    let wrong = json!({ "host": UPDATES, "pins": [pin("deep"), pin("backup")] });
-    payload["hosts"].as_array_mut().expect("a list").push(wrong);
+    // Of both mirrors, each of which would do.
+    for mirror in ["www.example.test", "other.example.test"] {
+        let wrong = json!({ "host": mirror, "pins": [pin("deep"), pin("backup")] });
+        payload["hosts"].as_array_mut().expect("a list").push(wrong);
+    }
     let updater = updater(&kit, &kit.owner().embedded(&payload), None);
     publish(&kit, bundle(&kit, 2, "rotated"));
     assert_eq!(updater.refresh(), Ok(Refreshed::Updated));
