@@ -209,7 +209,7 @@ fn a_session_outlives_the_client_that_made_it_and_has_headers_of_its_own() {
 
 /// What a thousand sessions cost: `cargo test --release --test sessions cost -- --ignored --nocapture`.
 #[test]
-#[ignore = "a figure"]
+#[ignore = "a figure of memory, for a process of its own: see above"]
 fn cost() {
     let kit = kit();
     let client = setup(&kit).build().expect("good settings");

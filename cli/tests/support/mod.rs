@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair,
@@ -104,18 +105,30 @@ pub(crate) fn pem(chain: &[CertificateDer<'_>]) -> String {
     chain.iter().map(block).collect()
 }
 
-/// The same, with the most connections that were open at once.
-pub(crate) fn present_counted(
+/// A server that begins no handshake before `wanted` wait for theirs, or nobody came for a while; and how
+/// many waited at most: whoever waits has been told nothing, and can have begun nothing else.
+pub(crate) fn present_gathered(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    wanted: usize,
 ) -> (SocketAddr, Arc<AtomicUsize>) {
-    let (most, open) = (Arc::new(AtomicUsize::new(0)), AtomicUsize::new(0));
+    // How many wait, and how often those who waited were let go.
+    let (waiting, gathered) = (Mutex::new((0, 0)), Condvar::new());
+    let most = Arc::new(AtomicUsize::new(0));
     let counted = most.clone();
     let address = listen(chain, key, move |mut stream| {
-        let now = open.fetch_add(1, Ordering::SeqCst) + 1;
-        counted.fetch_max(now, Ordering::SeqCst);
+        let mut now = waiting.lock().expect("no panic");
+        now.0 += 1;
+        counted.fetch_max(now.0, Ordering::SeqCst);
+        let round = now.1;
+        if now.0 >= wanted {
+            now.1 += 1;
+            gathered.notify_all();
+        }
+        let patience = Duration::from_millis(20);
+        let waited = gathered.wait_timeout_while(now, patience, |now| now.1 == round);
+        waited.expect("no panic").0.0 -= 1;
         drain(&mut stream);
-        open.fetch_sub(1, Ordering::SeqCst);
     });
     (address, most)
 }
